@@ -1,0 +1,38 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find engine ledger kline pool -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
+
+.PHONY: run demo test unit bench build clean
+
+run: build
+	$(BIN)/orebook serve
+
+demo: build
+	$(BIN)/orebook demo
+
+test: build
+	$(BIN)/python -m pytest
+
+unit: build
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: build
+	$(BIN)/orebook bench
+
+build: $(VENV)/.built
+
+$(VENV)/.installed: pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "Cython>=3.1,<4"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	touch $@
+
+$(VENV)/.built: $(VENV)/.installed $(SOURCES)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+	find . -name '*.so' -delete -o -name __pycache__ -type d -prune -exec rm -rf {} +
