@@ -1,0 +1,39 @@
+"""Who owns what: available and frozen units per user and coin, and the accounts of the house.
+
+Balances of a coin are one array, indexed by user number: finding one is an addition, and it costs 16 bytes.
+"""
+
+from libc.stdint cimport int64_t, uint32_t
+
+from ledger.region cimport Region
+
+cdef enum:
+    COINS_MAX = 1000
+    HOUSE_MAX = 8
+
+
+cdef struct Balance:
+    int64_t available     # units of the coin, never negative
+    int64_t frozen        # units held by open orders, withdrawals and freezes, never negative
+
+
+cdef struct CoinAccounts:
+    Balance* balances             # by user number, `capacity` of them
+    int64_t house[HOUSE_MAX]      # units, by the number of the house account; may be negative
+    Region region
+
+
+cdef class Accounts:
+    cdef CoinAccounts* coins      # by coin number
+    cdef readonly uint32_t coin_count
+    cdef readonly uint32_t user_count
+    cdef uint32_t capacity        # users that every coin has room for; user_count < capacity
+
+    cdef int grow(self, CoinAccounts* coin, uint32_t users) except -1
+    cdef Balance* balance(self, uint32_t user, uint32_t coin) except NULL
+    cdef CoinAccounts* coin(self, uint32_t coin) except NULL
+
+
+cdef inline Balance* balance_of(CoinAccounts* coins, uint32_t user, uint32_t coin) noexcept nogil:
+    """Unchecked: both numbers must be known to exist."""
+    return coins[coin].balances + user

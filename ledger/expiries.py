@@ -1,0 +1,54 @@
+"""Which keys may be dropped by now: an index of keys by the second their time is up.
+
+It is derived from a store's records, so it is rebuilt on load and never dumped. Keys are dropped
+up to a second late; whether a record still counts is decided by its own `expires_ns`, to the
+nanosecond.
+
+Invariants: no bucket is empty; every bucket's second is on the heap.
+"""
+
+import heapq
+from collections.abc import Hashable
+
+NS_PER_S = 1_000_000_000
+
+
+def second_of(expires_ns: int) -> int:
+    """The first whole second at which a record that expires then is over."""
+    return -(-expires_ns // NS_PER_S)
+
+
+class Expiries:
+    """Keys by second. `add` and `remove` O(log n), `take_due` O(what is due)."""
+
+    __slots__ = ("_buckets", "_seconds")
+
+    def __init__(self):
+        self._buckets: dict[int, dict[Hashable, None]] = {}
+        self._seconds: list[int] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._buckets.values()))
+
+    def add(self, key: Hashable, expires_ns: int) -> None:
+        second = second_of(expires_ns)
+        if second not in self._buckets:
+            self._buckets[second] = {}
+            heapq.heappush(self._seconds, second)
+        self._buckets[second][key] = None
+
+    def remove(self, key: Hashable, expires_ns: int) -> None:
+        """Forget a key that is here; KeyError where it is not."""
+        second = second_of(expires_ns)
+        bucket = self._buckets[second]
+        del bucket[key]
+        if not bucket:
+            # Its second stays on the heap and meets an absent bucket, or a new one, later.
+            del self._buckets[second]
+
+    def take_due(self, ts_ns: int) -> list[Hashable]:
+        """Remove and return the keys whose second has begun, earliest first."""
+        due: list[Hashable] = []
+        while self._seconds and self._seconds[0] * NS_PER_S <= ts_ns:
+            due.extend(self._buckets.pop(heapq.heappop(self._seconds), ()))
+        return due

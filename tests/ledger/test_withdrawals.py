@@ -1,0 +1,156 @@
+"""Withdrawals: found by id, user and request id however old, packed without loss."""
+
+import msgpack
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger import withdrawals as module
+from ledger.withdrawals import Status, Withdrawal, Withdrawals, packed, unpacked
+
+REQUEST = {"coin": 1, "amount": 100, "fee": 1, "address": "address", "requested_ns": 5,
+           "request_id": None, "whole": False}
+
+
+def filled():
+    """1 requested, 2 finished, 3 rejected, 4 approved; 3 is user 2's, the others are user 1's."""
+    store = Withdrawals()
+    for uid, request_id in ((1, "a"), (1, "b"), (2, "a"), (1, None)):
+        store.request(uid, **REQUEST | {"request_id": request_id, "coin": uid})
+    store.approve(store.get(2))
+    store.finish(store.get(2), "交易")
+    store.reject(store.get(3))
+    store.approve(store.get(4))
+    return store
+
+
+def reloaded(store):
+    return Withdrawals.load(msgpack.unpackb(msgpack.packb(store.dump())))
+
+
+def ids(found):
+    return [withdrawal.id for withdrawal in found]
+
+
+@pytest.mark.parametrize("store", [filled(), reloaded(filled())], ids=["live", "reloaded"])
+def test_everything_is_found(store):
+    assert store.check() == [] and len(store) == 4
+    assert [store.get(number).status for number in (1, 2, 3, 4)] == [
+        Status.REQUESTED, Status.FINISHED, Status.REJECTED, Status.APPROVED]
+    assert store.get(2).txid == "交易" and store.get(3).txid is None
+    for number in (0, 5, -1, 2**64):
+        assert store.get(number) is None
+    assert ids(store.of_user(1)) == [4, 2, 1]
+    assert ids(store.of_user(1, before=4, limit=1)) == [2]
+    assert ids(store.of_user(1, before=1)) == [] == ids(store.of_user(3))
+    assert ids(store.of_user(2, coin=2)) == [3] and ids(store.of_user(2, coin=1)) == []
+    assert ids(store.listed()) == [4, 3, 2, 1]
+    assert ids(store.listed(before=99, limit=2)) == [4, 3]
+    assert ids(store.listed(Status.FINISHED)) == [2] and ids(store.listed(Status.REQUESTED)) == [1]
+    assert ids(store.listed(Status.APPROVED, before=4)) == []
+    assert ids(store.open_ones()) == [1, 4]
+    assert list(store.holds()) == [(1, 1, 100), (1, 1, 100)]
+    assert [store.open_count(uid) for uid in (1, 2, 3)] == [2, 0, 0]
+
+
+@pytest.mark.parametrize("store", [filled(), reloaded(filled())], ids=["live", "reloaded"])
+def test_request_ids_are_each_users_own(store):
+    found = [store.by_request_id(uid, request_id)
+             for uid, request_id in ((1, "a"), (1, "b"), (2, "a"), (2, "b"), (3, "a"))]
+    assert [one and one.id for one in found] == [1, 2, 3, None, None]
+    with pytest.raises(ValueError):
+        store.request(1, **REQUEST | {"request_id": "a"})
+
+
+def test_only_the_last_closed_request_ids_count(monkeypatch):
+    monkeypatch.setattr(module, "REMEMBERED_MAX", 2)
+    store = Withdrawals()
+    for request_id in ("a", "b", "c"):
+        store.request(1, **REQUEST | {"request_id": request_id})
+    for number in (3, 1, 2):        # the order of closing counts, not that of requesting
+        store.reject(store.get(number))
+    for one in (store, reloaded(store)):
+        assert one.by_request_id(1, "c") is None
+        assert one.by_request_id(1, "a").id == 1
+        assert one.check() == []
+        assert one.request(1, **REQUEST | {"request_id": "c"}).id == 4
+        one.reject(one.get(4))
+        assert one.by_request_id(1, "a") is None and one.by_request_id(1, "c").id == 4
+        assert one.check() == []
+
+
+def test_a_closed_record_cannot_be_changed_through_a_copy():
+    store = filled()
+    store.get(2).amount = 7
+    assert store.get(2).amount == 100
+
+
+def test_load_refuses_what_contradicts_itself():
+    records, remembered = filled().dump()
+    with pytest.raises(ValueError):
+        Withdrawals.load([records, remembered[:1]])
+    with pytest.raises(ValueError):
+        Withdrawals.load([[records[0][:-1], *records[1:]], remembered])
+    with pytest.raises(ValueError):
+        Withdrawals.load([[b"", *records[1:]], remembered])
+
+
+def broken(store, how):
+    own = store._by_user[1]
+    match how:
+        case "open":
+            store._packed[0] = packed(store._open.pop(1))
+        case "packed":
+            store._open[2] = unpacked(2, store._packed[1])
+            store._packed[1] = None
+        case "missing":
+            del store._open[1]
+        case "txid":
+            store.get(1).txid = "t"
+        case "fee":
+            store.get(1).fee = 100
+        case "index":
+            own.ids.pop()
+        case "count":
+            own.open_count += 1
+        case "request id":
+            own.by_request_id["a"] = 2
+        case "remembered":
+            own.remembered.clear()
+        case "order":
+            store._by_user = dict(reversed(store._by_user.items()))
+
+
+@pytest.mark.parametrize("how, fault", [
+    ("open", "is not where its status belongs"),
+    ("packed", "is not where its status belongs"),
+    ("missing", "neither open nor packed"),
+    ("txid", "has a txid"),
+    ("fee", "has a fee"),
+    ("index", "index [1, 2]"),
+    ("count", "3 are said to be open"),
+    ("request id", "request ids"),
+    ("remembered", "0 of 1 closed"),
+    ("order", "users [2, 1]"),
+])
+def test_check_notices_what_is_broken(how, fault):
+    store = filled()
+    broken(store, how)
+    assert any(fault in text for text in store.check()), store.check()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.builds(
+    Withdrawal, id=st.just(1), uid=st.integers(1, 2**32 - 2), coin=st.integers(1, 1000),
+    amount=st.integers(1, 2**63 - 1), fee=st.integers(0, 2**63 - 1),
+    address=st.text(min_size=1, max_size=128), status=st.sampled_from([1, 2, 3, 4]),
+    txid=st.none() | st.text(min_size=1, max_size=128), requested_ns=st.integers(0, 2**63 - 1),
+    request_id=st.none() | st.text(st.characters(max_codepoint=127), min_size=1, max_size=36),
+    whole=st.booleans()))
+def test_packing_loses_nothing(withdrawal):
+    assert unpacked(1, packed(withdrawal)) == withdrawal
+
+
+def test_a_closed_withdrawal_is_small():
+    record = packed(Withdrawal(1, 1, 1, 10**8, 10**4, "b" * 42, 3, "t" * 64, 5, "r" * 20, False))
+    assert len(record) <= 170
