@@ -1,0 +1,183 @@
+"""Every number that is written to disk or shown to a client: one enum a subject, none reused.
+
+Zero is no member of any of them: memory that nobody set never reads as an answer.
+"""
+
+
+cpdef enum Kind:
+    """What a command asks for. Below 64: packed hot commands; from 64: msgpack (engine/commands)."""
+    PLACE_ORDER = 1
+    CANCEL_ORDER = 2
+    AMEND_ORDER = 3
+    CANCEL_ALL = 4
+    ADD_COIN = 64
+    ADD_PAIR = 65
+    SET_PAIR_STATUS = 66
+    SET_LIMITS = 67
+    REGISTER_USER = 70
+    ISSUE_CODE = 71
+    CREATE_SESSION = 72
+    END_SESSION = 73
+    SET_PASSWORD = 74
+    SET_PAY_PASSWORD = 75
+    SET_WITHDRAW_ADDRESS = 76
+    ADD_CREDENTIAL = 77
+    REMOVE_CREDENTIAL = 78
+    USE_NONCE = 79
+    DEPOSIT = 90
+    REQUEST_WITHDRAWAL = 91
+    APPROVE_WITHDRAWAL = 92
+    REJECT_WITHDRAWAL = 93
+    FINISH_WITHDRAWAL = 94
+
+
+cpdef enum Result:
+    """The answer to a command. 1xx the command itself, 2xx what it names, 3xx money, 4xx orders, 5xx users,
+    6xx withdrawals."""
+    OK = 1
+    BAD_COMMAND = 101
+    BAD_SIDE = 102
+    BAD_TYPE = 103
+    BAD_TIF = 104
+    BAD_FLAGS = 105
+    BAD_PRICE = 106
+    BAD_QTY = 107
+    BAD_STOP_PRICE = 108
+    BAD_QUOTE_AMOUNT = 109
+    BAD_POST_ONLY = 110
+    BAD_CLIENT_ID = 111
+    BAD_NAME = 112
+    BAD_SCALE = 113
+    BAD_FEE = 114
+    BAD_STATUS = 115
+    BAD_AMOUNT = 116
+    BAD_ADDRESS = 117
+    BAD_TXID = 118
+    BAD_REQUEST_ID = 119
+    BAD_LIMIT = 120
+    BAD_TITLE = 121
+    BAD_SELF_TRADE = 122
+    BAD_GROUP = 123
+    BAD_EMAIL = 124
+    BAD_PHONE = 125
+    BAD_PASSWORD_HASH = 126
+    BAD_DIGEST = 127
+    BAD_LIFETIME = 128
+    BAD_SCOPE = 129
+    BAD_SEALED_KEY = 130
+    BAD_NONCE = 131
+    BAD_EXPIRY = 132
+    BAD_USERNAME = 133
+    UNKNOWN_USER = 201
+    UNKNOWN_COIN = 202
+    UNKNOWN_PAIR = 203
+    UNKNOWN_ORDER = 204
+    UNKNOWN_WITHDRAWAL = 205
+    UNKNOWN_SESSION = 206
+    UNKNOWN_CREDENTIAL = 207
+    COIN_EXISTS = 211
+    PAIR_EXISTS = 212
+    USER_EXISTS = 213
+    CREDENTIAL_EXISTS = 214
+    SESSION_EXISTS = 215
+    NOT_ENOUGH_MONEY = 301
+    AMOUNT_TOO_LARGE = 302
+    PAIR_HALTED = 401
+    PAIR_CANCEL_ONLY = 402
+    BELOW_MIN_AMOUNT = 403
+    TOO_MANY_OPEN_ORDERS = 404
+    WOULD_CROSS = 405
+    CLIENT_ID_TAKEN = 406
+    CODE_TOO_SOON = 501
+    CODE_WRONG = 502
+    CODE_EXPIRED = 503
+    CODE_DEAD = 504
+    NONCE_USED = 505
+    NO_WITHDRAW_ADDRESS = 601
+    WRONG_STATE = 602
+    REQUEST_ID_TAKEN = 603
+    TOO_MANY_COINS = 701
+    TOO_MANY_PAIRS = 702
+    TOO_MANY_USERS = 703
+    TOO_MANY_WITHDRAWALS = 704
+
+
+cpdef enum Side:
+    BUY = 1
+    SELL = 2
+
+
+cpdef enum OrderType:
+    LIMIT = 1
+    MARKET = 2
+    STOP_LIMIT = 3
+    STOP_MARKET = 4
+
+
+cpdef enum Tif:
+    """Time in force: good till cancelled, immediate or cancel, fill or kill."""
+    GTC = 1
+    IOC = 2
+    FOK = 3
+
+
+cpdef enum OrderFlag:
+    """Bits of an order's `flags`."""
+    POST_ONLY = 1
+    HAS_CLIENT_ID = 2
+
+
+cpdef enum OrderStatus:
+    """WAITING is a stop order that has not been triggered."""
+    WAITING = 1
+    OPEN = 2
+    PARTIALLY_FILLED = 3
+    FILLED = 4
+    CANCELLED = 5
+
+
+cpdef enum SelfTrade:
+    """What happens when an order would hit a resting order of the same user."""
+    CANCEL_MAKER = 1
+    CANCEL_TAKER = 2
+    CANCEL_BOTH = 3
+    ALLOW = 4
+
+
+cpdef enum PairStatus:
+    TRADING = 1
+    CANCEL_ONLY = 2
+    HALTED = 3
+
+
+cpdef enum EventKind:
+    """What happened to an order (engine/events)."""
+    ORDER_PLACED = 1
+    ORDER_TRIGGERED = 2
+    TRADE = 3
+    ORDER_AMENDED = 4
+    ORDER_CANCELLED = 5
+
+
+cpdef enum Reason:
+    """Why an order was cancelled."""
+    BY_USER = 1
+    NOT_FILLED = 2
+    SELF_TRADE = 3
+    NO_MONEY = 4
+    CROSSED = 5
+
+
+cpdef enum HouseAccount:
+    """The accounts of the house, one of each per coin. EXTERNAL stands for the world outside: what users hold
+    came from there, so it is negative."""
+    EXTERNAL = 1
+    FEES = 2
+    ISSUANCE = 3
+
+
+cpdef enum WithdrawalStatus:
+    REQUESTED = 1
+    APPROVED = 2
+    FINISHED = 3
+    REJECTED = 4

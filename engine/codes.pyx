@@ -1,0 +1,1 @@
+"""The numbers of codes.pxd, as Python enums."""

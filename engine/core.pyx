@@ -1,0 +1,398 @@
+"""Applies batches of commands to the state, and shows, dumps, loads, hashes and checks that state.
+
+It reads no clock, no configuration, no random numbers: the same commands at the same sequence numbers and times give the
+same bytes. A batch is either malformed, and then nothing of it is applied, or each of its commands gets its result.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memset
+
+import struct
+
+import msgpack
+import xxhash
+
+from engine.book cimport ASKS, BIDS, OrderBook
+from engine.codes cimport (
+    ADD_COIN, AMEND_ORDER, BAD_COMMAND, CANCEL_ALL, CANCEL_ORDER, HAS_CLIENT_ID, PLACE_ORDER,
+    SELL,
+)
+from engine.commands cimport AmendOrder, CancelAll, CancelOrder, ColdCommand, PlaceOrder
+from engine.events cimport Event
+from engine.orders cimport BY_QUOTE, WAITING_STOP, Order, Orders, OrderTable, order_slot
+from engine.pair cimport Pair, hold_of, remaining_of, status_of
+from kline.bars cimport Bars
+
+from engine.client_ids import ClientIds
+from engine.halt import Halt
+from engine.handlers import FIELDS, HANDLERS
+from engine.handlers.schema import fits
+from engine.views import OrderView
+from ledger.codes import Codes
+from ledger.credentials import Credentials
+from ledger.deposits import Deposits
+from ledger.listings import Coins, Pairs
+from ledger.nonces import Nonces
+from ledger.sessions import Sessions
+from ledger.users import Users
+from ledger.withdrawals import Withdrawals
+
+cdef enum:
+    # How many commands ahead the reading of memory starts, step by step (engine/exchange, reading ahead), and from
+    # how many orders or users on: below that everything is in the caches anyway.
+    STEP_AHEAD = 6
+    AHEAD_FROM_ORDERS = 1 << 14
+    AHEAD_FROM_USERS = 1 << 16
+
+LAYOUT = b"orebook state 1\n"
+HEAD = struct.Struct("<Qq")
+STORES = {
+    "coins": Coins, "pairs": Pairs, "users": Users, "sessions": Sessions, "codes": Codes, "credentials": Credentials,
+    "nonces": Nonces, "deposits": Deposits, "withdrawals": Withdrawals,
+}
+
+
+cdef class Outcome:
+
+    def __init__(self, RecordBuffer results, RecordBuffer events, dict values, Py_ssize_t count):
+        self.results = results
+        self.events = events
+        self.values = values
+        self.count = count
+
+
+cdef Py_ssize_t count_commands(const char* at, Py_ssize_t size) except -1:
+    """How many records a batch has; ValueError, before anything is applied, where they do not fill it exactly."""
+    cdef const char* end = at + size
+    cdef Py_ssize_t count = 0
+    cdef uint32_t step
+    while at < end:
+        step = (<const Head*> at).size if end - at >= <Py_ssize_t> sizeof(Head) else 0
+        if step < sizeof(Head) or step & 7 or step > end - at:
+            raise ValueError(f"command {count} of the batch is no whole record")
+        at += step
+        count += 1
+    return count
+
+
+cdef inline const Head* next_of(const Head* head) noexcept nogil:
+    return <const Head*> (<const char*> head + head.size)
+
+
+cdef class Core:
+    """The state of a house. `Core()` is empty: no coin, no pair, no user."""
+
+    def __init__(self):
+        self.result_buffers = BufferPool(sizeof(ResultRow))
+        self.event_buffers = BufferPool(sizeof(Event))
+        self.accounts = Accounts()
+        self.exchange = Exchange(self.accounts, Orders())
+        self.set_stores({name: store() for name, store in STORES.items()})
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def apply(self, bytes commands not None, uint64_t first_seq, int64_t ts_ns):
+        """Apply a batch of records (docs/core.md); ValueError where it is malformed, out of order or back in time."""
+        cdef const char* start = PyBytes_AS_STRING(commands)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(commands)
+        cdef Py_ssize_t count = count_commands(start, size)
+        cdef dict values = {}
+        cdef RecordBuffer results
+        if first_seq != self.seq + 1:
+            raise ValueError(f"the batch starts at {first_seq}, the last command was {self.seq}")
+        if ts_ns < self.ts_ns:
+            raise ValueError(f"time goes back from {self.ts_ns} to {ts_ns}")
+        results = self.result_buffers.take()
+        results.reserve(count)
+        results.count = count
+        memset(results.base, 0, <size_t> count * sizeof(ResultRow))
+        self.exchange.events = self.event_buffers.take()
+        self.exchange.ts_ns = ts_ns
+        self.ts_ns = ts_ns
+        self.apply_hot(<const Head*> start, <const Head*> (start + size), <ResultRow*> results.base, values)
+        outcome = Outcome(results, self.exchange.events, values, count)
+        self.exchange.events = None
+        return outcome
+
+    cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows, dict values) except -1:
+        """The one dispatch of commands. Reads ahead in three steps where the state is larger than the caches."""
+        cdef Exchange exchange = self.exchange
+        cdef const Head* head = first
+        cdef const Head* near = first
+        cdef const Head* middle = first
+        cdef const Head* far = first
+        cdef bint ahead = (exchange.orders.table.used > AHEAD_FROM_ORDERS
+                           or exchange.accounts.user_count > AHEAD_FROM_USERS)
+        cdef ResultRow* row = rows
+        cdef uint16_t kind
+        cdef int step
+        if ahead:
+            for step in range(3 * STEP_AHEAD):
+                if far < end:
+                    far = next_of(far)
+                if step >= STEP_AHEAD and middle < end:
+                    middle = next_of(middle)
+                if step >= 2 * STEP_AHEAD and near < end:
+                    near = next_of(near)
+        while head < end:
+            if ahead:
+                if far < end:
+                    if far.kind == PLACE_ORDER:
+                        exchange.prefetch_user(<const PlaceOrder*> far)
+                    elif far.kind == CANCEL_ORDER or far.kind == AMEND_ORDER:
+                        exchange.prefetch_named(<const CancelOrder*> far)
+                    far = next_of(far)
+                if middle < end:
+                    if middle.kind == CANCEL_ORDER or middle.kind == AMEND_ORDER:
+                        exchange.prefetch_order(<const CancelOrder*> middle)
+                    middle = next_of(middle)
+                if near < end:
+                    if near.kind == CANCEL_ORDER or near.kind == AMEND_ORDER:
+                        exchange.prefetch_around(<const CancelOrder*> near)
+                    near = next_of(near)
+            kind = head.kind
+            self.seq += 1
+            row.code = BAD_COMMAND
+            if kind == PLACE_ORDER:
+                if head.size >= sizeof(PlaceOrder):
+                    exchange.place(<const PlaceOrder*> head, self.seq, row)
+            elif kind == AMEND_ORDER:
+                if head.size >= sizeof(AmendOrder):
+                    exchange.amend(<const AmendOrder*> head, self.seq, row)
+            elif kind == CANCEL_ORDER:
+                if head.size >= sizeof(CancelOrder):
+                    exchange.cancel(<const CancelOrder*> head, self.seq, row)
+            elif kind == CANCEL_ALL:
+                if head.size >= sizeof(CancelAll):
+                    exchange.cancel_all(<const CancelAll*> head, self.seq, row)
+            elif kind >= ADD_COIN and head.size >= sizeof(ColdCommand):
+                self.apply_cold(head, row, values, row - rows)
+            head = next_of(head)
+            row += 1
+        return 0
+
+    cdef int apply_cold(self, const Head* head, ResultRow* row, dict values, Py_ssize_t index) except -1:
+        """Unpack a cold command, check its fields' types, and let its handler answer."""
+        cdef const ColdCommand* command = <const ColdCommand*> head
+        cdef const char* payload = <const char*> command + sizeof(ColdCommand)
+        if command.length > head.size - sizeof(ColdCommand):
+            return 0
+        handler = HANDLERS.get(head.kind)
+        if handler is None:
+            return 0
+        try:
+            args = msgpack.unpackb(payload[:command.length])
+        except (ValueError, msgpack.exceptions.UnpackException):
+            return 0
+        if not fits(args, FIELDS[head.kind]):
+            return 0
+        answer = handler(self, self.ts_ns, self.seq, args)
+        if type(answer) is tuple:
+            code, value = answer
+            values[index] = value
+        else:
+            code = answer
+        row.code = code
+        return 0
+
+    cdef int set_stores(self, dict stores) except -1:
+        self.coins, self.pairs, self.users = stores["coins"], stores["pairs"], stores["users"]
+        self.sessions, self.codes, self.nonces = stores["sessions"], stores["codes"], stores["nonces"]
+        self.credentials = stores["credentials"]
+        self.deposits, self.withdrawals = stores["deposits"], stores["withdrawals"]
+        return 0
+
+    # -- what handlers ask for ----------------------------------------------------------------------------------------
+
+    def open_coin(self, number):
+        """Accounts for a coin that was just listed."""
+        self.accounts.open_coin(number)
+
+    def open_pair(self, listing):
+        """A book and bars for a pair (ledger.listings.Pair) that was just listed."""
+        self.exchange.open_pair(listing, OrderBook(), Bars())
+
+    def open_user(self, uid):
+        """Balances and an order list for a user who was just registered."""
+        self.exchange.open_user(uid)
+
+    def set_pair_status(self, number, status):
+        self.exchange.set_pair_status(number, status)
+
+    @property
+    def limits(self):
+        """The limits that commands set: `open_orders_per_user` (0: none)."""
+        return {"open_orders_per_user": self.exchange.open_orders_per_user}
+
+    def set_limits(self, open_orders_per_user):
+        self.exchange.open_orders_per_user = open_orders_per_user
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def balance(self, uid, coin):
+        """(available, frozen) in units."""
+        return self.accounts.available(uid, coin), self.accounts.frozen(uid, coin)
+
+    def house(self, account, coin):
+        """Units on a house account (codes.HouseAccount) of a coin."""
+        return self.accounts.house(account, coin)
+
+    def depth(self, uint32_t pair, Py_ssize_t levels):
+        """(bids, asks) of a pair, each a list of (price, qty), best first."""
+        cdef OrderBook book = self.exchange.books[self.known_pair(pair)]
+        return book.depth(BIDS, levels), book.depth(ASKS, levels)
+
+    def bars(self, uint32_t pair):
+        """The bars, ticker and last trades of a pair."""
+        return self.exchange.bars[self.known_pair(pair)]
+
+    def known_pair(self, uint32_t pair):
+        """The number of a listed pair; IndexError for another."""
+        if not 1 <= pair <= self.exchange.pair_count:
+            raise IndexError(f"there is no pair {pair}")
+        return pair
+
+    def order(self, uint64_t order_id):
+        """An open order, or None."""
+        cdef uint32_t slot = order_slot(&self.exchange.orders.table, order_id)
+        return None if slot == 0 else self.view(slot)
+
+    def open_orders(self, uint32_t uid, uint32_t pair=0):
+        """A user's open orders, newest first, of one pair or (0) of all."""
+        cdef OrderTable* table = &self.exchange.orders.table
+        cdef uint32_t slot
+        views = []
+        if not 1 <= uid <= self.accounts.user_count:
+            raise IndexError(f"there is no user {uid}")
+        slot = table.users[uid].newest
+        while slot != 0:
+            if pair == 0 or table.orders[slot].pair == pair:
+                views.append(self.view(slot))
+            slot = table.orders[slot].older
+        return views
+
+    def client_order(self, uid, client_id):
+        """(order_id, status, filled, remaining) of a user's open or lately closed order with a client id, or None."""
+        named = self.exchange.client_ids.find(uid, client_id)
+        if named is None:
+            return None
+        if named.status:
+            return named.order_id, named.status, named.filled, named.remaining
+        view = self.order(named.order_id)
+        filled = view.qty - view.remaining if view.qty else 0
+        return view.order_id, view.status, filled, view.remaining
+
+    cdef object view(self, uint32_t slot):
+        cdef Order* order = self.exchange.orders.table.orders + slot
+        cdef Pair* pair = &self.exchange.pairs[order.pair]
+        cdef bint waiting = order.flags & WAITING_STOP != 0
+        client_id = self.exchange.client_ids.of_order(order.id) if order.flags & HAS_CLIENT_ID else None
+        return OrderView(
+            order.id, order.user, order.pair, order.side, order.type, order.tif, order.flags & 3, status_of(order),
+            order.price, order.qty, remaining_of(order), pair.book.levels[order.level].price if waiting else 0,
+            order.remaining if order.flags & BY_QUOTE else 0, client_id)
+
+    # -- the state as a whole -----------------------------------------------------------------------------------------
+
+    def parts(self):
+        """The state in named pieces of bytes, always in the same order: what a dump holds and the hash covers."""
+        yield "accounts", self.accounts.dump()
+        yield "orders", self.exchange.orders.dump()
+        for number in range(1, self.exchange.pair_count + 1):
+            yield f"book {number}", self.exchange.books[number].dump()
+            yield f"bars {number}", self.exchange.bars[number].dump()
+        yield "exchange", msgpack.packb([self.exchange.trade_count, self.exchange.open_orders_per_user,
+                                         self.exchange.client_ids.dump()])
+        for name in STORES:
+            yield name, msgpack.packb(getattr(self, name).dump())
+
+    def state_hash(self):
+        """128 bits in hex over all of the state, but neither the last sequence number nor its time."""
+        state = xxhash.xxh3_128()
+        for name, part in self.parts():
+            state.update(f"{name} {len(part)}\n".encode())
+            state.update(part)
+        return state.hexdigest()
+
+    def dump(self):
+        """The whole state; `Core.load` gives a core that goes on exactly as this one would."""
+        pieces = [LAYOUT, HEAD.pack(self.seq, self.ts_ns)]
+        for name, part in self.parts():
+            pieces += [struct.pack("<HQ", len(name), len(part)), name.encode(), part]
+        return b"".join(pieces)
+
+    @staticmethod
+    def load(bytes dumped not None):
+        """What `dump` gave, as a core again; ValueError where it is of another layout or not whole."""
+        cdef Core core = Core()
+        at = len(LAYOUT) + HEAD.size
+        if dumped[:len(LAYOUT)] != LAYOUT:
+            raise ValueError("the dump is not of this version's layout")
+        core.seq, core.ts_ns = HEAD.unpack_from(dumped, len(LAYOUT))
+        parts = {}
+        while at < len(dumped):
+            name_length, length = struct.unpack_from("<HQ", dumped, at)
+            at += 10
+            name = dumped[at:at + name_length].decode()
+            at += name_length
+            if at + length > len(dumped):
+                raise ValueError(f"the dump ends within {name}")
+            parts[name] = dumped[at:at + length]
+            at += length
+        core.restore(parts)
+        return core
+
+    def restore(self, parts):
+        """Take over the pieces of a dump; only for `load`, on an empty core."""
+        self.set_stores({name: store.load(msgpack.unpackb(parts[name], strict_map_key=False))
+                         for name, store in STORES.items()})
+        self.accounts = Accounts.load(parts["accounts"])
+        self.exchange = Exchange(self.accounts, Orders.load(parts["orders"]))
+        trade_count, open_orders_per_user, client_ids = msgpack.unpackb(parts["exchange"])
+        self.exchange.trade_count = trade_count
+        self.exchange.open_orders_per_user = open_orders_per_user
+        self.exchange.client_ids = ClientIds.load(client_ids)
+        for listing in self.pairs:
+            self.exchange.open_pair(listing, OrderBook.load(parts[f"book {listing.number}"]),
+                                    Bars.load(parts[f"bars {listing.number}"]))
+
+    def check(self):
+        """Raise Halt, naming every fault, unless all invariants hold. O(state)."""
+        cdef Exchange exchange = self.exchange
+        faults = self.accounts.check() + exchange.orders.check()
+        for number in range(1, exchange.pair_count + 1):
+            faults += exchange.books[number].check(exchange.orders)
+            faults += exchange.bars[number].check()
+        for name in STORES:
+            faults += getattr(self, name).check()
+        named, held = self.open_holds()
+        faults += exchange.client_ids.check(named)
+        for uid, coin, amount in self.withdrawals.holds():
+            held[uid, coin] = held.get((uid, coin), 0) + amount
+        # what is frozen is exactly what open orders and withdrawals hold
+        for coin in range(1, self.accounts.coin_count + 1):
+            for uid in range(1, self.accounts.user_count + 1):
+                frozen = self.accounts.frozen(uid, coin)
+                if frozen != held.get((uid, coin), 0):
+                    faults.append(f"user {uid}, coin {coin}: {frozen} frozen, {held.get((uid, coin), 0)} held")
+        if faults:
+            raise Halt("; ".join(faults))
+
+    def open_holds(self):
+        """The ids of open orders with a client id, and what open orders hold: {(uid, coin): units}."""
+        cdef OrderTable* table = &self.exchange.orders.table
+        cdef Order* order
+        cdef Pair* pair
+        cdef uint32_t slot
+        named = set()
+        held = {}
+        for slot in range(1, table.used):
+            order = table.orders + slot
+            if order.id == 0:
+                continue
+            if order.flags & HAS_CLIENT_ID:
+                named.add(order.id)
+            pair = &self.exchange.pairs[order.pair]
+            key = order.user, pair.base if order.side == SELL else pair.quote
+            held[key] = held.get(key, 0) + hold_of(pair, order)
+        return named, held

@@ -1,0 +1,5 @@
+"""The exception of a broken invariant."""
+
+
+class Halt(RuntimeError):
+    """The state is not what it must be: the process has to stop, and says why. Never caught to go on."""

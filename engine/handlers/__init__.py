@@ -1,0 +1,15 @@
+"""The cold commands of docs/commands.md: who handles which kind, and which fields it takes.
+
+A handler is `(core, ts_ns, seq, args) -> Result | (Result, value)`. Its docstring names the results
+it gives beside OK, in the order of its checks. It checks everything before it changes anything; a
+result other than OK means that nothing changed, except that a wrong code counts its tries.
+
+FIELDS gives the type of each field; `type | None` marks those that may be missing or nil. The
+dispatch calls `schema.fits` first, and answers BAD_COMMAND where it fails.
+"""
+
+from engine.handlers import coins, credentials, money, sessions, users
+
+SUBJECTS = (coins, users, sessions, credentials, money)
+HANDLERS = {kind: handler for subject in SUBJECTS for kind, handler in subject.HANDLERS.items()}
+FIELDS = {kind: fields for subject in SUBJECTS for kind, fields in subject.FIELDS.items()}

@@ -1,0 +1,163 @@
+"""All open orders of a house: one slab of 64-byte records, and the index from order id to record.
+
+A record is named by its slot, a 32-bit number; slot 0 is never used and means none.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from ledger.region cimport Region
+
+# Bits of an order's flags beyond those of the command (codes.OrderFlag).
+cdef enum:
+    BY_QUOTE = 4      # a buy by quote amount: `remaining` counts quote units and `qty` is 0
+    WAITING_STOP = 8  # not triggered yet: the level is one of stop prices
+
+
+cdef struct Order:
+    uint64_t id
+    int64_t price         # limit, in ticks; 0 for a stop_market
+    int64_t qty           # lots in all
+    int64_t remaining     # lots not filled yet
+    uint32_t prev         # slots of the neighbours in the level's queue
+    uint32_t next
+    uint32_t level        # number of its price level in the book
+    uint32_t user
+    uint32_t older        # slots of the neighbours in the user's list of open orders
+    uint32_t newer
+    uint16_t pair
+    uint8_t side
+    uint8_t type
+    uint8_t tif
+    uint8_t flags
+    uint16_t spare
+
+
+cdef struct UserOrders:
+    uint32_t newest       # slot
+    uint32_t count
+
+
+cdef struct OrderTable:
+    Order* orders         # by slot
+    uint64_t* index       # open addressing: low half of the order id << 32 | slot; 0: empty
+    UserOrders* users     # by user number
+    uint32_t index_shift  # 64 - log2 of the index's size
+    uint32_t index_mask
+    uint32_t count        # open orders
+    uint32_t used         # slots ever used, slot 0 included
+    uint32_t free         # first of the freed slots, linked by `next`
+    uint32_t users_capacity
+    Region order_region
+    Region index_region
+    Region user_region
+
+
+cdef class Orders:
+    """Owns the table. All orders of all pairs live here."""
+    cdef OrderTable table
+
+    cdef int reserve(self) except -1
+    cdef int rehash(self, uint32_t bits) except -1
+    cdef int reserve_user(self, uint32_t user) except -1
+
+
+cdef inline uint32_t index_home(OrderTable* table, uint64_t order_id) noexcept nogil:
+    # Fibonacci hashing spreads consecutive ids evenly, so runs stay short (Knuth, TAOCP 3, 6.4).
+    return <uint32_t> ((<uint64_t> <uint32_t> order_id * 0x9E3779B97F4A7C15ULL) >> table.index_shift)
+
+
+cdef inline uint32_t order_slot(OrderTable* table, uint64_t order_id) noexcept nogil:
+    """The slot of an open order, 0 where there is none."""
+    cdef uint32_t at = index_home(table, order_id)
+    cdef uint64_t entry
+    while True:
+        entry = table.index[at]
+        if entry == 0:
+            return 0
+        if (entry >> 32) == <uint32_t> order_id and table.orders[<uint32_t> entry].id == order_id:
+            return <uint32_t> entry
+        at = (at + 1) & table.index_mask
+
+
+cdef inline uint32_t order_slot_guess(OrderTable* table, uint64_t order_id) noexcept nogil:
+    """The slot that the index most likely gives, without a look at the record: for reading ahead."""
+    cdef uint32_t at = index_home(table, order_id)
+    cdef uint32_t steps = 0
+    while steps < 4 and table.index[at] != 0 and (table.index[at] >> 32) != <uint32_t> order_id:
+        at = (at + 1) & table.index_mask
+        steps += 1
+    return <uint32_t> table.index[at]
+
+
+cdef inline void index_insert(OrderTable* table, uint64_t order_id, uint32_t slot) noexcept nogil:
+    cdef uint32_t at = index_home(table, order_id)
+    while table.index[at] != 0:
+        at = (at + 1) & table.index_mask
+    table.index[at] = (order_id << 32) | slot
+
+
+cdef inline void index_remove(OrderTable* table, uint32_t slot) noexcept nogil:
+    """Take an entry out and close the gap behind it, so that no tombstone is needed."""
+    cdef uint64_t entry
+    cdef uint32_t home
+    cdef uint32_t gap = index_home(table, table.orders[slot].id)
+    while <uint32_t> table.index[gap] != slot:
+        gap = (gap + 1) & table.index_mask
+    cdef uint32_t at = gap
+    while True:
+        at = (at + 1) & table.index_mask
+        entry = table.index[at]
+        if entry == 0:
+            break
+        home = index_home(table, entry >> 32)
+        # An entry may move back to the gap only if that is not before its home.
+        if ((at - home) & table.index_mask) >= ((at - gap) & table.index_mask):
+            table.index[gap] = entry
+            gap = at
+    table.index[gap] = 0
+
+
+cdef inline Order* order_open(OrderTable* table, uint64_t order_id, uint32_t user) noexcept nogil:
+    """A fresh record, indexed and first in its user's list; `Orders.reserve` must have been called."""
+    cdef uint32_t slot = table.free
+    cdef Order* order
+    cdef UserOrders* mine = table.users + user
+    if slot != 0:
+        table.free = table.orders[slot].next
+    else:
+        slot = table.used
+        table.used += 1
+    order = table.orders + slot
+    order.id = order_id
+    order.user = user
+    order.prev = 0
+    order.next = 0
+    order.level = 0
+    order.spare = 0
+    order.newer = 0
+    order.older = mine.newest
+    if mine.newest != 0:
+        table.orders[mine.newest].newer = slot
+    mine.newest = slot
+    mine.count += 1
+    table.count += 1
+    index_insert(table, order_id, slot)
+    return order
+
+
+cdef inline void order_close(OrderTable* table, Order* order) noexcept nogil:
+    """Forget an order: out of the index and its user's list, its slot free. It is in no level any more."""
+    cdef uint32_t slot = <uint32_t> (order - table.orders)
+    cdef UserOrders* mine = table.users + order.user
+    index_remove(table, slot)
+    if order.newer != 0:
+        table.orders[order.newer].older = order.older
+    else:
+        mine.newest = order.older
+    if order.older != 0:
+        table.orders[order.older].newer = order.newer
+    mine.count -= 1
+    table.count -= 1
+    order.id = 0
+    order.next = table.free
+    table.free = slot

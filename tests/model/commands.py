@@ -1,0 +1,174 @@
+"""Commands as plain objects: one object feeds the model, and its record feeds the core.
+
+A command knows its record (`encode`) and nothing else. Fields carry the units of docs/core.md and
+docs/commands.md; whatever fits its field can be written, sense or nonsense.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from engine import commands
+from engine.codes import Kind
+
+
+@dataclass(slots=True)
+class PlaceOrder:
+    user: int
+    pair: int
+    side: int
+    type: int
+    tif: int
+    price: int = 0
+    qty: int = 0
+    quote_amount: int = 0
+    stop_price: int = 0
+    flags: int = 0                    # without HAS_CLIENT_ID, which the client id brings
+    client_id: bytes | None = None
+
+    def encode(self) -> bytes:
+        return commands.place_order(
+            self.user, self.pair, self.side, self.type, self.tif, self.price, self.qty,
+            self.quote_amount, self.stop_price, self.flags, self.client_id)
+
+
+@dataclass(slots=True)
+class CancelOrder:
+    user: int
+    order_id: int = 0
+    pair: int = 0
+    client_id: bytes | None = None
+
+    def encode(self) -> bytes:
+        return commands.cancel_order(self.user, self.order_id, self.pair, self.client_id)
+
+
+@dataclass(slots=True)
+class AmendOrder:
+    user: int
+    order_id: int
+    price: int = 0
+    qty: int = 0
+    pair: int = 0
+
+    def encode(self) -> bytes:
+        return commands.amend_order(self.user, self.order_id, self.price, self.qty, self.pair)
+
+
+@dataclass(slots=True)
+class CancelAll:
+    user: int
+    pair: int = 0
+
+    def encode(self) -> bytes:
+        return commands.cancel_all(self.user, self.pair)
+
+
+@dataclass(slots=True)
+class Malformed:
+    """A record that is framed (its size is true) but is no command."""
+    record: bytes
+
+    def encode(self) -> bytes:
+        return self.record
+
+
+class Cold:
+    """A command of docs/commands.md: its fields are the keys of its payload."""
+    __slots__ = ()
+    KIND: ClassVar[int]
+
+    def encode(self) -> bytes:
+        return commands.cold(self.KIND, asdict(self))
+
+
+@dataclass(slots=True)
+class AddCoin(Cold):
+    KIND: ClassVar[int] = Kind.ADD_COIN
+    name: str
+    title: str
+    type: str
+    scale: int
+    withdraw_fee: int | None = None
+
+
+@dataclass(slots=True)
+class AddPair(Cold):
+    KIND: ClassVar[int] = Kind.ADD_PAIR
+    name: str
+    price_scale: int
+    amount_scale: int
+    min_qty: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    self_trade: int
+
+
+@dataclass(slots=True)
+class SetPairStatus(Cold):
+    KIND: ClassVar[int] = Kind.SET_PAIR_STATUS
+    pair: int
+    status: int
+
+
+@dataclass(slots=True)
+class SetLimits(Cold):
+    KIND: ClassVar[int] = Kind.SET_LIMITS
+    open_orders_per_user: int
+
+
+@dataclass(slots=True)
+class RegisterUser(Cold):
+    KIND: ClassVar[int] = Kind.REGISTER_USER
+    username: str
+    password_hash: str = "$argon2id$of-nothing"
+    group: int = 1
+
+
+@dataclass(slots=True)
+class SetWithdrawAddress(Cold):
+    KIND: ClassVar[int] = Kind.SET_WITHDRAW_ADDRESS
+    uid: int
+    coin: int
+    address: str
+
+
+@dataclass(slots=True)
+class Deposit(Cold):
+    KIND: ClassVar[int] = Kind.DEPOSIT
+    uid: int
+    coin: int
+    amount: int
+    txid: str
+
+
+@dataclass(slots=True)
+class RequestWithdrawal(Cold):
+    KIND: ClassVar[int] = Kind.REQUEST_WITHDRAWAL
+    uid: int
+    coin: int
+    amount: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class ApproveWithdrawal(Cold):
+    KIND: ClassVar[int] = Kind.APPROVE_WITHDRAWAL
+    id: int
+
+
+@dataclass(slots=True)
+class RejectWithdrawal(Cold):
+    KIND: ClassVar[int] = Kind.REJECT_WITHDRAWAL
+    id: int
+
+
+@dataclass(slots=True)
+class FinishWithdrawal(Cold):
+    KIND: ClassVar[int] = Kind.FINISH_WITHDRAWAL
+    id: int
+    txid: str
+
+
+def encode_batch(batch) -> bytes:
+    """The records of a batch of commands, one behind the other."""
+    return b"".join([command.encode() for command in batch])

@@ -1,0 +1,123 @@
+"""Core against model: the same commands in, everything that can be read compared.
+
+`apply_both` compares what a batch answers, `compare_state` all that can be read afterwards; both
+raise Disagreement, with both sides' version in its text.
+"""
+
+import numpy as np
+
+from engine.codes import HouseAccount
+from engine.commands import RESULT_DTYPE
+from engine.events import EVENT_DTYPE
+from tests.model import bars
+from tests.model.commands import encode_batch
+from tests.model.exchange import Model
+
+DEPTH_LEVELS = 1_000
+LAST_TRADES = 1_000
+VIEW_FIELDS = ("order_id", "uid", "pair", "side", "type", "tif", "flags", "status", "price", "qty",
+               "remaining", "stop_price", "quote_amount", "client_id")
+
+
+class Disagreement(AssertionError):
+    """Core and model differ."""
+
+
+def require_equal(what: str, core_side, model_side) -> None:
+    if core_side != model_side:
+        raise Disagreement(f"{what}\n  core:  {core_side}\n  model: {model_side}")
+
+
+def apply_both(core, model: Model, batch: list, ts_ns: int):
+    """Apply a batch at the next sequence numbers to both; the model's outcome, if the core agrees.
+
+    Raises Disagreement with the index of the first command that was answered differently.
+    """
+    first_seq = model.seq + 1
+    given = core.apply(encode_batch(batch), first_seq, ts_ns)
+    wanted = model.apply(batch, first_seq, ts_ns)
+    results = np.frombuffer(given.results, dtype=RESULT_DTYPE).tolist()
+    events = np.frombuffer(given.events, dtype=EVENT_DTYPE).tolist()
+    if results != wanted.results:
+        require_equal("number of results", len(results), len(wanted.results))
+        index = next(i for i in range(len(results)) if results[i] != wanted.results[i])
+        require_equal(f"result of command {first_seq + index}, {batch[index]}, in the order"
+                      f" {RESULT_DTYPE.names}", results[index], wanted.results[index])
+    if events != wanted.events:
+        require_equal(f"events in the order {EVENT_DTYPE.names}",
+                      *first_difference(events, wanted.events))
+    require_equal(f"values of {batch}", given.values, wanted.values)
+    return wanted
+
+
+def first_difference(left: list, right: list) -> tuple[list, list]:
+    """Both lists from a little before the place where they part."""
+    same = 0
+    while same < min(len(left), len(right)) and left[same] == right[same]:
+        same += 1
+    return left[max(0, same - 2):same + 4], right[max(0, same - 2):same + 4]
+
+
+def view_fields(view) -> tuple:
+    return tuple(getattr(view, name) for name in VIEW_FIELDS)
+
+
+def compare_state(core, model: Model) -> None:
+    """Every balance, house account, depth and open order; both sides' own invariants first."""
+    model.check()
+    core.check()
+    require_equal("seq and time", (core.seq, core.ts_ns), (model.seq, model.ts_ns))
+    for coin in model.coins:
+        require_equal(f"trial balance of coin {coin}", core.accounts.trial_balance(coin), 0)
+        for account in HouseAccount.__members__.values():
+            require_equal(f"{account!r} of coin {coin}", core.house(account, coin),
+                          model.house(account, coin))
+        for uid in model.users:
+            require_equal(f"balance of user {uid}, coin {coin}", core.balance(uid, coin),
+                          model.balance(uid, coin))
+    for number in model.pairs:
+        bids, asks = core.depth(number, DEPTH_LEVELS)
+        require_equal(f"depth of pair {number}", ([*map(tuple, bids)], [*map(tuple, asks)]),
+                      model.depth(number, DEPTH_LEVELS))
+        require_equal(f"status of pair {number}", core.pairs.get(number).status,
+                      model.pairs[number].status)
+    for uid in model.users:
+        compare_orders(core, model, uid)
+
+
+def compare_orders(core, model: Model, uid: int) -> None:
+    wanted = model.open_orders(uid)
+    require_equal(f"open orders of user {uid}",
+                  [view_fields(view) for view in core.open_orders(uid)], wanted)
+    for view in wanted[:5]:
+        order_id, pair, client_id = view[0], view[2], view[13]
+        require_equal(f"order {order_id}", view_fields(core.order(order_id)), view)
+        require_equal(f"open orders of user {uid}, pair {pair}",
+                      [v.order_id for v in core.open_orders(uid, pair)],
+                      [v[0] for v in model.open_orders(uid, pair)])
+        if client_id is not None:
+            require_client_order(core, model, uid, client_id)
+    user = model.users[uid]
+    closed = list(user.closed_client_ids)
+    for client_id in closed[:2] + closed[-2:]:
+        require_client_order(core, model, uid, client_id.decode())
+
+
+def require_client_order(core, model: Model, uid: int, client_id: str) -> None:
+    given = core.client_order(uid, client_id)
+    require_equal(f"client order {client_id} of user {uid}", given and tuple(given),
+                  model.client_order(uid, client_id))
+
+
+def compare_bars(core, model: Model) -> None:
+    """Bars of all intervals and the last trades of all pairs."""
+    for number, pair in model.pairs.items():
+        given = core.bars(number)
+        for interval in bars.INTERVALS:
+            require_equal(f"{interval} bars of pair {number}", *first_difference(
+                [tuple(bar) for bar in given.bars(interval, model.ts_ns)],
+                [tuple(bar) for bar in bars.bars(pair.trades, interval, model.ts_ns)]))
+        newest_first = pair.trades[:-LAST_TRADES - 1:-1]
+        require_equal(f"last trades of pair {number}",
+                      *first_difference([tuple(trade) for trade in given.last_trades(LAST_TRADES)],
+                                        newest_first))

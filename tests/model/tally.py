@@ -1,0 +1,123 @@
+"""How often each thing happened in a run, and the list of things that must have happened.
+
+A run that never met a refusal, a self-trade mode or a cascade of stops proved nothing about it.
+"""
+
+from collections import Counter
+
+from engine.codes import (
+    EventKind, OrderStatus, OrderType, Reason, Result, SelfTrade, Tif,
+)
+from tests.model.commands import AmendOrder, PlaceOrder
+
+# Command -> the results that a run must have seen.
+RESULTS = {
+    "PlaceOrder": """OK BAD_SIDE BAD_TYPE BAD_TIF BAD_FLAGS BAD_PRICE BAD_QTY BAD_STOP_PRICE
+        BAD_QUOTE_AMOUNT BAD_POST_ONLY BAD_CLIENT_ID UNKNOWN_USER UNKNOWN_PAIR NOT_ENOUGH_MONEY
+        AMOUNT_TOO_LARGE PAIR_HALTED PAIR_CANCEL_ONLY BELOW_MIN_AMOUNT TOO_MANY_OPEN_ORDERS
+        WOULD_CROSS CLIENT_ID_TAKEN""",
+    "AmendOrder": """OK UNKNOWN_USER UNKNOWN_ORDER BAD_PRICE BAD_QTY PAIR_HALTED PAIR_CANCEL_ONLY
+        BELOW_MIN_AMOUNT AMOUNT_TOO_LARGE WOULD_CROSS NOT_ENOUGH_MONEY""",
+    "CancelOrder": "OK UNKNOWN_USER UNKNOWN_ORDER",
+    "CancelAll": "OK UNKNOWN_USER UNKNOWN_PAIR",
+    "Malformed": "BAD_COMMAND",
+    "AddCoin": "OK COIN_EXISTS BAD_SCALE",
+    "AddPair": "OK PAIR_EXISTS UNKNOWN_COIN BAD_SCALE BAD_FEE",
+    "SetPairStatus": "OK UNKNOWN_PAIR BAD_STATUS",
+    "SetLimits": "OK BAD_LIMIT",
+    "RegisterUser": "OK USER_EXISTS",
+    "SetWithdrawAddress": "OK",
+    "Deposit": "OK UNKNOWN_USER UNKNOWN_COIN AMOUNT_TOO_LARGE",
+    "RequestWithdrawal": """OK UNKNOWN_USER BAD_AMOUNT NOT_ENOUGH_MONEY NO_WITHDRAW_ADDRESS
+        REQUEST_ID_TAKEN""",
+    "ApproveWithdrawal": "OK UNKNOWN_WITHDRAWAL WRONG_STATE",
+    "RejectWithdrawal": "OK UNKNOWN_WITHDRAWAL WRONG_STATE",
+    "FinishWithdrawal": "OK UNKNOWN_WITHDRAWAL WRONG_STATE",
+}
+# What a placed order of a type can have come to when its command is done.
+STATUSES = {
+    "LIMIT": "OPEN PARTIALLY_FILLED FILLED CANCELLED",
+    "MARKET": "FILLED CANCELLED",
+    "STOP_LIMIT": "WAITING OPEN PARTIALLY_FILLED FILLED CANCELLED",
+    "STOP_MARKET": "WAITING FILLED CANCELLED",
+}
+EXPECTED = [
+    *[("result", command, result)
+      for command, results in RESULTS.items() for result in results.split()],
+    *[("order", type, status)
+      for type, statuses in STATUSES.items() for status in statuses.split()],
+    *[("tif", tif.name, status) for tif in Tif for status in ("FILLED", "CANCELLED")],
+    *[("event", kind.name, "") for kind in EventKind if kind != EventKind.ORDER_CANCELLED],
+    *[("event", "ORDER_CANCELLED", reason.name) for reason in Reason],
+    *[("self-trade", mode.name, "order cancelled")
+      for mode in SelfTrade if mode != SelfTrade.ALLOW],
+    ("self-trade", "ALLOW", "traded"),
+    *[("stops in a command", number, "") for number in ("1", "2", "3 or more")],
+    *[("client id repeated", status.name, "") for status in OrderStatus],
+    *[("amended", status, "") for status in ("WAITING", "OPEN", "PARTIALLY_FILLED", "FILLED")],
+    ("trades in a command", "2", ""), ("trades in a command", "3 or more", ""),
+]
+
+
+def names_of(enum) -> dict[int, str]:
+    """Number -> name; 0, which is no member, has none."""
+    return {0: ""} | {int(member): member.name for member in enum}
+
+
+RESULT, STATUS, TYPE, TIF, KIND, REASON, MODE = map(
+    names_of, (Result, OrderStatus, OrderType, Tif, EventKind, Reason, SelfTrade))
+
+
+def at_most_three(number: int) -> str:
+    return str(number) if number < 3 else "3 or more"
+
+
+class Tally:
+    """Counts by (subject, what, detail)."""
+
+    def __init__(self):
+        self.counts = Counter()
+
+    def note(self, model, batch: list, outcome) -> None:
+        """Count what a batch brought; `model` has just applied it."""
+        counts = self.counts
+        for command, result in zip(batch, outcome.results):
+            counts["result", type(command).__name__, RESULT[result[0]]] += 1
+            if result[0] == Result.OK and type(command) in (PlaceOrder, AmendOrder):
+                self.note_order(command, result)
+        stops, trades = Counter(), Counter()
+        for event in outcome.events:
+            kind, _, pair, user, seq, *_, maker_user, _, _, _, reason = event
+            counts["event", KIND[kind], REASON[reason]] += 1
+            mode = MODE[model.pairs[pair].self_trade]
+            if reason == Reason.SELF_TRADE:
+                counts["self-trade", mode, "order cancelled"] += 1
+            elif kind == EventKind.ORDER_TRIGGERED:
+                stops[seq] += 1
+            elif kind == EventKind.TRADE:
+                trades[seq] += 1
+                if user == maker_user:
+                    counts["self-trade", mode, "traded"] += 1
+        for number in stops.values():
+            counts["stops in a command", at_most_three(number), ""] += 1
+        for number in trades.values():
+            counts["trades in a command", at_most_three(number), ""] += 1
+
+    def note_order(self, command, result: tuple) -> None:
+        status, duplicate = STATUS[result[1]], result[2]
+        if type(command) is AmendOrder:
+            self.counts["amended", status, ""] += 1
+        elif duplicate:
+            self.counts["client id repeated", status, ""] += 1
+        else:
+            self.counts["order", TYPE[command.type], status] += 1
+            self.counts["tif", TIF[command.tif], status] += 1
+
+    def missing(self) -> list[tuple]:
+        """What should have happened and did not."""
+        return [key for key in EXPECTED if not self.counts[key]]
+
+    def table(self) -> str:
+        """One line a count, by subject."""
+        return "\n".join(f"{count:>10,}  {subject:<20} {what:<20} {detail}".rstrip()
+                         for (subject, what, detail), count in sorted(self.counts.items()))
