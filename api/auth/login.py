@@ -1,0 +1,105 @@
+"""A name and a password become a session: the one way for all dialects.
+
+Order: the throttle, then one password hash whoever it is, then the session. A name that nobody
+has, a wrong password and a user who may not log in are one answer at one cost.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+from api.auth import sessions
+from api.auth.throttle import address_key
+from api.shell import Shell
+
+# Longer ones are no password of ours; hashing them would be work for nothing.
+PASSWORD_LENGTH_MAX = 1024
+
+
+class LoginRefused(Exception):
+    """No session. The text is for the caller."""
+
+
+class TooManyAttempts(LoginRefused):
+    """The user or the address must wait."""
+
+
+class LoggedIn(NamedTuple):
+    uid: int
+    token: str
+
+
+async def login(shell: Shell, username: str, password: str, address: str | None) -> LoggedIn:
+    """The user's new session. Raises LoginRefused, passwords.TooBusy, sessions.SessionRefused."""
+    uid = await check_password(shell, username, password, address)
+    return LoggedIn(uid, await sessions.begin(shell.house, uid))
+
+
+async def check_password(shell: Shell, username: str, password: str, address: str | None) -> int:
+    """The uid of the active user with that name and password. Raises as `login`."""
+    user = shell.house.core.users.by_name(username)
+    if user is not None and not user.active:
+        user = None
+    password_hash = user.password_hash if user is not None else None
+    await check_secret(shell, f"login of {username.casefold()}", password_hash, password, address)
+    # The password may have been changed while the old one was being checked.
+    if user.password_hash != password_hash or not user.active:
+        raise LoginRefused("user or pass: wrong")
+    return user.uid
+
+
+async def check_secret(shell: Shell, subject: str, password_hash: str | None, password: str,
+                       address: str | None) -> None:
+    """Returns when the password is the hash's. `subject` is what is guessed at, for the throttle.
+
+    Raises LoginRefused, passwords.TooBusy.
+    """
+    with Attempt(shell, subject, address) as attempt:
+        right = await shell.passwords.verify(password_hash, password[:PASSWORD_LENGTH_MAX])
+        if not right or len(password) > PASSWORD_LENGTH_MAX:
+            attempt.fail()
+            raise LoginRefused("user or pass: wrong")
+        attempt.succeed()
+
+
+class Attempt:
+    """A guess, as a context: it counts as wrong from its start, so that many at once gain nothing.
+
+    Left without `fail` or `succeed` nothing was guessed, and nothing counts. Entering it raises
+    TooManyAttempts.
+    """
+
+    __slots__ = ("_shell", "_subject_key", "_address_key", "_outcome")
+
+    def __init__(self, shell: Shell, subject: str, address: str | None):
+        """subject: what is guessed at, as "login of alice" or "payment of 7"."""
+        self._shell = shell
+        self._subject_key = f"subject {subject}"
+        self._address_key = address_key(address)
+        self._outcome: bool | None = None
+
+    def __enter__(self) -> "Attempt":
+        now_s = asyncio.get_running_loop().time()
+        by_subject, by_address = self._shell.user_throttle, self._shell.address_throttle
+        delay_s = max(by_subject.delay_s(self._subject_key, now_s),
+                      by_address.delay_s(self._address_key, now_s))
+        if delay_s > 0:
+            raise TooManyAttempts(f"too many attempts, try again in {int(delay_s) + 1} s")
+        by_subject.begin(self._subject_key, now_s)
+        by_address.begin(self._address_key, now_s)
+        return self
+
+    def fail(self) -> None:
+        self._outcome = False
+
+    def succeed(self) -> None:
+        self._outcome = True
+
+    def __exit__(self, *exc_details) -> None:
+        if self._outcome is False:
+            return
+        # One who knows his own password says nothing about the others at his address.
+        self._shell.address_throttle.take_back(self._address_key)
+        if self._outcome:
+            self._shell.user_throttle.succeed(self._subject_key)
+        else:
+            self._shell.user_throttle.take_back(self._subject_key)

@@ -1,0 +1,195 @@
+"""`orebook operator …`: the operator API as sub-commands, against a running house.
+
+Each sub-command is one call and prints what it answered: lines, or with --json the JSON itself.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from api.client import CallRefused, HouseClient, Unreachable
+
+DEFAULT_URL = "http://127.0.0.1:8088"
+REFUSED = 1
+AUTHENTICATION_CODE = 5020
+
+
+@click.group(short_help="Call a running house as its operator.")
+@click.option("--url", default=DEFAULT_URL, show_default=True, envvar="OREBOOK_URL",
+              help="Where the house answers.")
+@click.option("--user", default="operator", show_default=True, help="A super administrator's name.")
+@click.option("--password", envvar="OREBOOK_OPERATOR_PASSWORD",
+              help="Better not on the command line, where others see it: in the environment "
+                   "variable OREBOOK_OPERATOR_PASSWORD, or typed when asked for.")
+@click.option("--client-id", default="", help="Call with this client credential instead.")
+@click.option("--secret-key", envvar="OREBOOK_OPERATOR_SECRET_KEY",
+              help="The credential's secretKey, or in OREBOOK_OPERATOR_SECRET_KEY.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@click.pass_context
+def operator(context: click.Context, **caller: Any) -> None:
+    """Call a running house: as a super administrator, or with a client credential of scope
+    `operator`."""
+    context.obj = caller
+
+
+@operator.command("add-coin")
+@click.argument("name")
+@click.option("--title", help="[default: the name]")
+@click.option("--type", "kind", default="coin", show_default=True)
+@click.option("--scale", type=int, required=True, help="Decimals, 0 to 8.")
+@click.option("--withdraw-fee", default="0", show_default=True, help="What a withdrawal costs.")
+@click.pass_obj
+def add_coin(caller: dict, name: str, title: str | None, kind: str, scale: int,
+             withdraw_fee: str) -> None:
+    """List a coin."""
+    _call(caller, "POST", "coins", {
+        "name": name, "title": title or name, "type": kind, "scale": scale,
+        "withdraw_fee": withdraw_fee,
+    })
+
+
+@operator.command("add-pair")
+@click.argument("pair", metavar="BASE/QUOTE")
+@click.option("--price-scale", type=int, required=True, help="Decimals of a price.")
+@click.option("--amount-scale", type=int, required=True, help="Decimals of an amount.")
+@click.option("--min-amount", help="The least an order may be for.  [default: the smallest amount]")
+@click.option("--maker-fee", default="0.002", show_default=True)
+@click.option("--taker-fee", default="0.002", show_default=True)
+@click.option("--self-trade", default="cancel_maker", show_default=True,
+              type=click.Choice(["cancel_maker", "cancel_taker", "cancel_both", "none"]),
+              help="What happens when a user's order would meet its own.")
+@click.pass_obj
+def add_pair(caller: dict, min_amount: str | None, **body: Any) -> None:
+    """List a pair."""
+    if min_amount is not None:
+        body["min_amount"] = min_amount
+    _call(caller, "POST", "pairs", body)
+
+
+@operator.command("pair-status")
+@click.argument("pair")
+@click.argument("status", type=click.Choice(["open", "cancel_only", "halted"]))
+@click.pass_obj
+def pair_status(caller: dict, pair: str, status: str) -> None:
+    """Open a pair for trading, or stop it."""
+    _call(caller, "POST", "pairs/status", {"pair": pair, "status": status})
+
+
+@operator.command()
+@click.argument("user")
+@click.argument("coin")
+@click.argument("amount")
+@click.argument("txid")
+@click.option("--by-uid", is_flag=True, help="USER is a uid, not a name.")
+@click.pass_obj
+def deposit(caller: dict, user: str, coin: str, amount: str, txid: str, by_uid: bool) -> None:
+    """Credit a deposit, once per coin, TXID and user."""
+    if by_uid and not user.isdecimal():
+        raise click.BadParameter("with --by-uid it must be a number", param_hint="USER")
+    _call(caller, "POST", "deposits", {
+        "user": int(user) if by_uid else user, "coin": coin, "amount": amount, "txid": txid,
+    })
+
+
+@operator.command()
+@click.option("--status", type=click.Choice(["requested", "approved", "finished", "rejected"]),
+              help="Only these.")
+@click.option("--user", "user", help="Only this user's.")
+@click.option("--limit", type=int, help="At most so many, newest first.")
+@click.pass_obj
+def withdrawals(caller: dict, **query: Any) -> None:
+    """Show withdrawals, newest first."""
+    _call(caller, "GET", "withdrawals",
+          query={name: str(value) for name, value in query.items() if value is not None})
+
+
+@operator.command()
+@click.argument("id", type=int)
+@click.argument("action", type=click.Choice(["approve", "reject", "finish"]))
+@click.option("--txid", help="With finish: the transaction that paid it.")
+@click.pass_obj
+def withdrawal(caller: dict, id: int, action: str, txid: str | None) -> None:
+    """Approve, reject or finish the withdrawal ID."""
+    if (action == "finish") != (txid is not None):
+        raise click.UsageError("--txid belongs to finish, and finish needs it")
+    _call(caller, "POST", f"withdrawals/{id}",
+          {"action": action} | ({"txid": txid} if txid is not None else {}))
+
+
+@operator.command("add-credential")
+@click.argument("account")
+@click.option("--scope", type=click.Choice(["account", "operator"]), required=True)
+@click.pass_obj
+def add_credential(caller: dict, account: str, scope: str) -> None:
+    """Make a client credential for the user ACCOUNT; its secrets are shown this once."""
+    _call(caller, "POST", "credentials", {"account": account, "scope": scope})
+
+
+@operator.command("remove-credential")
+@click.argument("client_id")
+@click.pass_obj
+def remove_credential(caller: dict, client_id: str) -> None:
+    """Remove a client credential; it is refused from then on."""
+    _call(caller, "DELETE", f"credentials/{client_id}")
+
+
+@operator.command()
+@click.pass_obj
+def state(caller: dict) -> None:
+    """Show how far the house is, and the hash of its state."""
+    _call(caller, "GET", "state")
+
+
+def _call(caller: dict, method: str, path: str, body: dict | None = None,
+          query: dict[str, str] | None = None) -> None:
+    """One call; prints the answer, or says on standard error why there is none and exits with 1."""
+    try:
+        answer = asyncio.run(_answer(caller, method, path, body, query))
+    except CallRefused as error:
+        hint = " (who calls is not shown)" if error.code == AUTHENTICATION_CODE else ""
+        click.echo(f"orebook: refused, {error.code}: {error}{hint}", err=True)
+        raise SystemExit(REFUSED) from None
+    except Unreachable as error:
+        click.echo(f"orebook: {error}", err=True)
+        raise SystemExit(REFUSED) from None
+    if caller["as_json"]:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    else:
+        _show(answer)
+
+
+async def _answer(caller: dict, method: str, path: str, body: dict | None,
+                  query: dict[str, str] | None) -> Any:
+    if caller["client_id"]:
+        secret_key = caller["secret_key"] or click.prompt("Secret key", hide_input=True, err=True)
+        client = HouseClient(caller["url"], caller["client_id"], secret_key)
+    else:
+        password = caller["password"] or click.prompt("Password", hide_input=True, err=True)
+        client = HouseClient(caller["url"])
+    async with client:
+        if not caller["client_id"]:
+            await client.login_operator(caller["user"], password)
+        return await client.operator(method, path, body, query)
+
+
+def _show(answer: Any) -> None:
+    """A list of maps as a table, a map as lines, nothing as "done"."""
+    if isinstance(answer, list):
+        if not answer:
+            click.echo("none")
+            return
+        table = Table(*answer[0])
+        for row in answer:
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        Console().print(table)
+    elif isinstance(answer, dict):
+        width = max(map(len, answer))
+        for name, value in answer.items():
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+            click.echo(f"{name:{width}}  {text}")
+    else:
+        click.echo("done" if answer is None else answer)

@@ -1,0 +1,285 @@
+"""The configuration: TOML, and the environment over it (docs/configuration.md says each key).
+
+A key `port` of the section `[server]` is also `OREBOOK_SERVER_PORT`. An unknown key, a value of the
+wrong type or out of its range is a ConfigError that names it. Money and rates stay text here
+(TOML floats keep their digits), because only a coin's or pair's scale can make them integers.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_origin
+
+from api import times
+
+ENVIRONMENT_PREFIX = "OREBOOK_"
+# Read by the command line for its own options, under names that look like ours.
+FOREIGN_KEYS = frozenset({"OREBOOK_OPERATOR_SECRET_KEY"})
+MAIL_MODES = ("outbox", "smtp")
+PORT_MAX = 65_535
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; the text names file or variable, and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    host: str = "127.0.0.1"
+    port: int = 8088                    # 0: any free one
+    public_url: str = ""                # as users reach it; https:// makes cookies Secure
+    tls_cert: str = ""                  # PEM files; both or neither
+    tls_key: str = ""
+    cors_origins: tuple[str, ...] = ()  # whose pages may call, "*" for all (without cookies)
+    max_body_bytes: int = 1 << 20
+    access_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    dir: str = "./data"
+    segment_mb: int = 64
+    snapshot_every_mb: int = 256        # 0: only when asked
+    keep_snapshots: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    mode: str = "outbox"                # one of MAIL_MODES
+    host: str = "localhost"
+    port: int = 25                      # 465: TLS from the start; else STARTTLS where offered
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sender: str = "orebook@localhost"
+    return_codes: bool = False          # codes are also returned to who asks: for a demo only
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    logins_per_minute: int = 10         # failed ones of a user, 0: no limit; 5 × for an address
+    orders_per_second: int = 0          # of a user; 0: no limit
+    open_orders_per_user: int = 100_000     # 0: no limit
+    connections: int = 10_000           # 0: no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    running_minutes: int = 10           # a worker without a share for so long has stopped
+    stopped_hours: int = 24             # and is invalid after so long
+    timezone: str = "Asia/Shanghai"     # of all times in replies
+
+
+@dataclass(frozen=True, slots=True)
+class Ore:
+    rate_per_force_second: str = "0.0001"   # ORE
+    force_price: str = "1"              # ORE for one force
+    sign_in_force: int = 10
+    initial_force: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    name: str
+    scale: int
+    title: str = ""                     # "": the name
+    type: str = "coin"
+    withdraw_fee: str = "0"             # in the coin
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    pair: str                           # BASE/QUOTE
+    price_scale: int
+    amount_scale: int
+    min_amount: str = ""                # "": the smallest amount
+    maker_fee: str = "0.002"
+    taker_fee: str = "0.002"
+    self_trade: str = "cancel_maker"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    client_id: str
+    secret_key: str = field(repr=False)
+    secret_salt: str = field(repr=False)
+    scope: str                          # account or operator
+    account: str = ""                   # the user's name, for scope account
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    password: str = field(default="", repr=False)   # of the first start; "": a random one, printed
+
+
+DEFAULT_COINS = (
+    Coin("BTC", 8, "Bitcoin"), Coin("BCH", 8, "Bitcoin Cash"), Coin("USDT", 8, "Tether"),
+    Coin("CNY", 8, "Renminbi", "fiat"), Coin("ORE", 4, "Ore", "mined"),
+)
+DEFAULT_PAIRS = (
+    Pair("BTC/USDT", 2, 6), Pair("BCH/USDT", 2, 6), Pair("BTC/CNY", 2, 6), Pair("BCH/CNY", 2, 6),
+    Pair("ORE/USDT", 4, 4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    server: Server = Server()
+    data: Data = Data()
+    mail: Mail = Mail()
+    limits: Limits = Limits()
+    pool: Pool = Pool()
+    ore: Ore = Ore()
+    coins: tuple[Coin, ...] = DEFAULT_COINS
+    pairs: tuple[Pair, ...] = DEFAULT_PAIRS
+    credentials: tuple[Credential, ...] = ()
+    operator: Operator = Operator()
+
+
+SECTIONS = {"server": Server, "data": Data, "mail": Mail, "limits": Limits, "pool": Pool,
+            "ore": Ore, "operator": Operator}
+TABLES = {"coins": Coin, "pairs": Pair, "credentials": Credential}
+
+
+def load(path: str | os.PathLike | None = None,
+         environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration of that file (None: all defaults), the environment over it. ConfigError."""
+    written: dict[str, Any] = {}
+    if path is not None:
+        try:
+            with open(path, "rb") as file:
+                written = tomllib.load(file, parse_float=str)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from None
+    source = str(path)
+    for name, value in written.items():
+        if name not in SECTIONS and name not in TABLES:
+            raise ConfigError(f"{source}: unknown section [{name}]")
+        if not isinstance(value, dict if name in SECTIONS else list):
+            raise ConfigError(f"{source}: {name} must be a "
+                              + ("section" if name in SECTIONS else "list of tables"))
+    parts: dict[str, Any] = {}
+    for name, section in SECTIONS.items():
+        parts[name] = _table(section, written.get(name, {}), f"{source}: [{name}]")
+    for name, table in TABLES.items():
+        if name in written:
+            parts[name] = _rows(table, written[name], f"{source}: [[{name}]]")
+    config = _with_environment(Config(**parts), environment)
+    _check(config)
+    return config
+
+
+def _table(section: type, written: dict[str, Any], place: str) -> Any:
+    """One section or row from its keys; `place` is how an error names it."""
+    fields = {entry.name: entry for entry in dataclasses.fields(section)}
+    for name in written:
+        if name not in fields:
+            raise ConfigError(f"{place}: unknown key {name}")
+    for name, entry in fields.items():
+        if name not in written and entry.default is dataclasses.MISSING:
+            raise ConfigError(f"{place}: {name} is missing")
+    return section(**{name: _typed(fields[name].type, value, f"{place} {name}")
+                      for name, value in written.items()})
+
+
+def _rows(table: type, written: list[Any], place: str) -> tuple:
+    rows = []
+    for number, row in enumerate(written, 1):
+        if not isinstance(row, dict):
+            raise ConfigError(f"{place}: entry {number} must be a table")
+        rows.append(_table(table, row, f"{place} entry {number}"))
+    return tuple(rows)
+
+
+def _typed(wanted: Any, value: Any, place: str) -> Any:
+    """A TOML value as the type of its field."""
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+            raise ConfigError(f"{place}: must be a list of texts")
+        return tuple(value)
+    if wanted is str and type(value) is int:
+        # An amount that happens to be whole: `withdraw_fee = 1`.
+        return str(value)
+    if type(value) is not wanted:
+        kinds = {str: "a text", int: "a whole number", bool: "true or false"}
+        raise ConfigError(f"{place}: must be {kinds[wanted]}")
+    if wanted is int and value < 0:
+        raise ConfigError(f"{place}: must not be negative")
+    return value
+
+
+def _with_environment(config: Config, environment: Mapping[str, str]) -> Config:
+    changes: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in FOREIGN_KEYS:
+            continue
+        name = variable[len(ENVIRONMENT_PREFIX):].lower()
+        if name in TABLES:
+            changes[name] = _rows(TABLES[name], _toml_list(text, variable), variable)
+            continue
+        section, _, key = name.partition("_")
+        # Other programs may have names of their own below the prefix; a section of ours has not.
+        if section in SECTIONS:
+            base = changes.get(section, getattr(config, section))
+            changes[section] = dataclasses.replace(base, **_of_variable(base, key, text, variable))
+    return dataclasses.replace(config, **changes)
+
+
+def _of_variable(section: Any, key: str, text: str, variable: str) -> dict[str, Any]:
+    types = {entry.name: entry.type for entry in dataclasses.fields(section)}
+    if key not in types:
+        raise ConfigError(f"{variable}: unknown key")
+    wanted = types[key]
+    if wanted is str:
+        return {key: text}
+    if get_origin(wanted) is tuple:
+        if text.lstrip().startswith("["):
+            return {key: _typed(wanted, _toml_list(text, variable), variable)}
+        return {key: tuple(entry.strip() for entry in text.split(",") if entry.strip())}
+    if wanted is bool:
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise ConfigError(f"{variable}: must be true or false")
+        return {key: text.lower() in ("true", "1")}
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise ConfigError(f"{variable}: must be a whole number")
+    return {key: int(text)}
+
+
+def _toml_list(text: str, variable: str) -> list[Any]:
+    try:
+        value = tomllib.loads(f"value = {text}", parse_float=str)["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{variable}: {error}") from None
+    if not isinstance(value, list):
+        raise ConfigError(f"{variable}: must be a list, as TOML writes it")
+    return value
+
+
+def _check(config: Config) -> None:
+    """What no type can say."""
+    server, mail = config.server, config.mail
+    if server.port > PORT_MAX:
+        raise ConfigError(f"[server] port: must be at most {PORT_MAX}")
+    if bool(server.tls_cert) != bool(server.tls_key):
+        raise ConfigError("[server] tls_cert and tls_key: both or neither")
+    if server.max_body_bytes < 1024:
+        raise ConfigError("[server] max_body_bytes: must be at least 1024")
+    if config.data.segment_mb < 1:
+        raise ConfigError("[data] segment_mb: must be at least 1")
+    if config.data.keep_snapshots < 1:
+        raise ConfigError("[data] keep_snapshots: must be at least 1")
+    if not config.data.dir:
+        raise ConfigError("[data] dir: must not be empty")
+    if mail.mode not in MAIL_MODES:
+        raise ConfigError("[mail] mode: must be outbox or smtp")
+    if not 1 <= mail.port <= PORT_MAX:
+        raise ConfigError(f"[mail] port: must be 1 to {PORT_MAX}")
+    if mail.return_codes and mail.mode == "smtp":
+        raise ConfigError("[mail] return_codes: not with mode smtp, codes would prove nothing")
+    try:
+        times.zone(config.pool.timezone)
+    except ValueError as error:
+        raise ConfigError(f"[pool] timezone: {error}") from None

@@ -1,0 +1,113 @@
+"""What a result code means to a caller: its class, and the reason in words.
+
+`MEANINGS` covers every member of `engine.Result` (a test says so). A dialect turns the class into
+its own code, or shows the words alone. Words begin with the parameter they speak of where there is
+one.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+from engine import Result
+
+
+class Fault(Enum):
+    """Whose fault it is; the dialects with numbers have one for each."""
+    NONE = 0
+    INPUT = 1               # the request is wrong, and will be tomorrow
+    AUTHENTICATION = 2      # who calls is not shown
+    OPERATION = 3           # not in this state of things
+    RIGHT = 4               # not this caller
+    SYSTEM = 5              # ours
+
+
+class Meaning(NamedTuple):
+    fault: Fault
+    words: str
+
+
+MEANINGS: dict[Result, Meaning] = {
+    Result.OK: Meaning(Fault.NONE, ""),
+
+    Result.BAD_COMMAND: Meaning(Fault.SYSTEM, "the command could not be read"),
+    Result.BAD_SIDE: Meaning(Fault.INPUT, "side: must be buy or sell"),
+    Result.BAD_TYPE: Meaning(Fault.INPUT,
+                             "type: must be limit, market, stop_limit or stop_market"),
+    Result.BAD_TIF: Meaning(Fault.INPUT, "tif: not for this type of order"),
+    Result.BAD_FLAGS: Meaning(Fault.INPUT, "flags: not known"),
+    Result.BAD_PRICE: Meaning(Fault.INPUT, "price: not for this order, or not more than zero"),
+    Result.BAD_QTY: Meaning(Fault.INPUT, "amount: must be more than zero and than what is filled"),
+    Result.BAD_STOP_PRICE: Meaning(Fault.INPUT,
+                                   "stop_price: only for stop orders, and needed there"),
+    Result.BAD_QUOTE_AMOUNT: Meaning(Fault.INPUT,
+                                     "quote_amount: only for a market buy, in place of the amount"),
+    Result.BAD_POST_ONLY: Meaning(Fault.INPUT, "post_only: only for a GTC order with a price"),
+    Result.BAD_CLIENT_ID: Meaning(Fault.INPUT, "client_id: 1 to 36 of A-Z a-z 0-9 . : / _ -"),
+    Result.BAD_NAME: Meaning(Fault.INPUT,
+                             "name: too short, too long, or with a character not allowed"),
+    Result.BAD_SCALE: Meaning(Fault.INPUT, "scale: out of range"),
+    Result.BAD_FEE: Meaning(Fault.INPUT, "fee: out of range"),
+    Result.BAD_STATUS: Meaning(Fault.INPUT, "status: not known"),
+    Result.BAD_AMOUNT: Meaning(Fault.INPUT, "amount: out of range, or not more than the fee"),
+    Result.BAD_ADDRESS: Meaning(Fault.INPUT, "address: not an address of this coin"),
+    Result.BAD_TXID: Meaning(Fault.INPUT, "txid: must be 1 to 128 printable characters"),
+    Result.BAD_REQUEST_ID: Meaning(Fault.INPUT, "request_id: 1 to 36 of A-Z a-z 0-9 . : / _ -"),
+    Result.BAD_LIMIT: Meaning(Fault.INPUT, "limit: out of range"),
+    Result.BAD_TITLE: Meaning(Fault.INPUT, "title: too long, or with a character not allowed"),
+    Result.BAD_SELF_TRADE: Meaning(Fault.INPUT, "self_trade: not known"),
+    Result.BAD_GROUP: Meaning(Fault.INPUT, "group: not known"),
+    Result.BAD_EMAIL: Meaning(Fault.INPUT, "email: not a mail address"),
+    Result.BAD_PHONE: Meaning(Fault.INPUT, "phone: not a phone number"),
+    Result.BAD_PASSWORD_HASH: Meaning(Fault.SYSTEM, "the password could not be stored"),
+    Result.BAD_DIGEST: Meaning(Fault.SYSTEM, "the token or code could not be stored"),
+    Result.BAD_LIFETIME: Meaning(Fault.INPUT, "lifetime: out of range"),
+    Result.BAD_SCOPE: Meaning(Fault.INPUT, "scope: must be account or operator"),
+    Result.BAD_SEALED_KEY: Meaning(Fault.SYSTEM, "the secret could not be stored"),
+    Result.BAD_NONCE: Meaning(Fault.INPUT, "nonce: too short, too long, or not printable"),
+    Result.BAD_EXPIRY: Meaning(Fault.INPUT, "expiry: out of range"),
+    Result.BAD_USERNAME: Meaning(Fault.INPUT,
+                                 "user: must have 3 to 64 characters, no control ones"),
+
+    Result.UNKNOWN_USER: Meaning(Fault.OPERATION, "user: not known"),
+    Result.UNKNOWN_COIN: Meaning(Fault.INPUT, "coin: not listed"),
+    Result.UNKNOWN_PAIR: Meaning(Fault.INPUT, "pair: not listed"),
+    Result.UNKNOWN_ORDER: Meaning(Fault.OPERATION, "order_id: not an open order of yours"),
+    Result.UNKNOWN_WITHDRAWAL: Meaning(Fault.OPERATION, "id: not a withdrawal"),
+    Result.UNKNOWN_SESSION: Meaning(Fault.AUTHENTICATION, "session: not logged in"),
+    Result.UNKNOWN_CREDENTIAL: Meaning(Fault.OPERATION, "client_id: not a credential"),
+    Result.COIN_EXISTS: Meaning(Fault.OPERATION, "name: this coin is listed already"),
+    Result.PAIR_EXISTS: Meaning(Fault.OPERATION, "pair: listed already"),
+    Result.USER_EXISTS: Meaning(Fault.OPERATION, "user: this name is taken"),
+    Result.CREDENTIAL_EXISTS: Meaning(Fault.OPERATION, "client_id: taken"),
+    Result.SESSION_EXISTS: Meaning(Fault.SYSTEM, "the session could not be begun, try again"),
+
+    Result.NOT_ENOUGH_MONEY: Meaning(Fault.OPERATION, "amount: not enough money available"),
+    Result.AMOUNT_TOO_LARGE: Meaning(Fault.INPUT, "amount: price times amount is too large"),
+
+    Result.PAIR_HALTED: Meaning(Fault.OPERATION, "pair: trading is halted"),
+    Result.PAIR_CANCEL_ONLY: Meaning(Fault.OPERATION, "pair: orders can only be cancelled now"),
+    Result.BELOW_MIN_AMOUNT: Meaning(Fault.INPUT, "amount: less than the pair's least amount"),
+    Result.TOO_MANY_OPEN_ORDERS: Meaning(Fault.OPERATION, "too many open orders"),
+    Result.WOULD_CROSS: Meaning(Fault.OPERATION, "post_only: the order would trade at once"),
+    Result.CLIENT_ID_TAKEN: Meaning(Fault.OPERATION, "client_id: taken by another order"),
+
+    Result.CODE_TOO_SOON: Meaning(Fault.OPERATION, "user: a code went out less than 60 s ago"),
+    Result.CODE_WRONG: Meaning(Fault.OPERATION, "valid_code: wrong"),
+    Result.CODE_EXPIRED: Meaning(Fault.OPERATION, "valid_code: none is valid for this user"),
+    Result.CODE_DEAD: Meaning(Fault.OPERATION,
+                              "valid_code: too many wrong tries, ask for a new one"),
+    Result.NONCE_USED: Meaning(Fault.AUTHENTICATION, "this request was made before"),
+
+    Result.NO_WITHDRAW_ADDRESS: Meaning(Fault.OPERATION, "address: none is set for this coin"),
+    Result.WRONG_STATE: Meaning(Fault.OPERATION, "action: not for a withdrawal in this state"),
+    Result.REQUEST_ID_TAKEN: Meaning(Fault.OPERATION, "request_id: taken by another withdrawal"),
+    Result.TOO_MANY_COINS: Meaning(Fault.OPERATION, "no more coins can be listed"),
+    Result.TOO_MANY_PAIRS: Meaning(Fault.OPERATION, "no more pairs can be listed"),
+    Result.TOO_MANY_USERS: Meaning(Fault.OPERATION, "no more users can be registered"),
+    Result.TOO_MANY_WITHDRAWALS: Meaning(Fault.OPERATION, "too many withdrawals are open"),
+}
+
+
+def words(code: int) -> str:
+    """The reason for a refusal, as the caller is told it."""
+    return MEANINGS[code].words
