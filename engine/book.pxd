@@ -1,12 +1,14 @@
-"""One pair's order book: price levels, found and kept in order by a 16-way Patricia trie of cache-line nodes.
+"""One pair's order book: price levels in a 16-way Patricia trie of cache-line nodes.
 
-Four sides share one book: resting bids and asks, and the waiting stops of both directions by stop price. A side orders its
-levels by key: the price itself where the lowest is best, its mirror image (2^63 - 1 - price) where the highest is.
-So every side's best level has its smallest key, and one piece of code serves all four.
+Four sides share one book: resting bids and asks, and the waiting stops of both directions by stop
+price. A side orders its levels by key: the price itself where the lowest is best, its mirror image
+(2^63 - 1 - price) where the highest is. So every side's best level has its smallest key, and one
+piece of code serves all four.
 
-The trie branches on 4 bits of the key at a time and skips bits in which all keys below a node agree (Morrison 1968). No
-node has a single child, so n levels need fewer than n nodes whatever the prices are: a narrow book stays
-in the first-level cache, a book spread over 10^9 ticks is about as deep as log16 of its levels.
+The trie branches on 4 bits of the key at a time and skips bits in which all keys below a node agree
+(Morrison 1968). No node has a single child, so n levels need fewer than n nodes whatever the prices
+are: a narrow book stays in the first-level cache, a book spread over 10^9 ticks is about as deep as
+log16 of its levels.
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -25,8 +27,8 @@ cdef enum:
 cdef struct Level:
     int64_t price     # ticks
     int64_t qty       # lots resting here; 0 on the stop sides
-    uint32_t head     # slots of the oldest and the newest order; of a freed level, `head` links the next
-    uint32_t tail
+    uint32_t head     # slot of the oldest order; of a freed level: the next freed level
+    uint32_t tail     # slot of the newest order
 
 
 cdef struct BookSide:
@@ -64,7 +66,8 @@ cdef inline uint64_t key_of(BookSide* side, int64_t price) noexcept nogil:
     return <uint64_t> price ^ side.mirror
 
 
-cdef inline void level_append(Book* book, uint32_t number, Order* orders, uint32_t slot) noexcept nogil:
+cdef inline void level_append(Book* book, uint32_t number, Order* orders,
+                              uint32_t slot) noexcept nogil:
     """Put an order behind all others of its level. `qty` is the caller's to add."""
     cdef Level* level = book.levels + number
     cdef Order* order = orders + slot
@@ -78,8 +81,12 @@ cdef inline void level_append(Book* book, uint32_t number, Order* orders, uint32
     level.tail = slot
 
 
-cdef inline void level_unlink(Book* book, BookSide* side, Order* orders, Order* order) noexcept nogil:
-    """Take an order out of its level, and the level out of the book if it was the last. `qty` is the caller's to take off."""
+cdef inline void level_unlink(Book* book, BookSide* side, Order* orders,
+                              Order* order) noexcept nogil:
+    """Take an order out of its level, and the level out of the book if it was the last.
+
+    The level's `qty` is the caller's to take off.
+    """
     cdef Level* level = book.levels + order.level
     if order.prev != 0:
         orders[order.prev].next = order.next

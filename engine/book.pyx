@@ -1,8 +1,8 @@
 """The order book of book.pxd: its trie, its growth, its bytes, its invariants.
 
-Invariants (`check`): every level is reached by its key and holds at least one order; its qty is the sum of theirs;
-its queue is linked both ways; each node has at least two children that agree above its bits; `best` has the smallest
-key; bids and asks do not cross.
+Invariants (`check`): every level is reached by its key and holds at least one order; its qty is the
+sum of theirs; its queue is linked both ways; each node has at least two children that agree above
+its bits; `best` has the smallest key; bids and asks do not cross.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -41,16 +41,19 @@ cdef extern from * nogil:
     int lowest_bit "__builtin_ctz"(uint32_t mask)
     int leading_zeros "__builtin_clzll"(uint64_t bits)
 
-# A reference is 0 (nothing), LEAF | level number, or (index of the nibble it branches on) << 27 | node number.
+# A reference is 0 (nothing), LEAF | level number, or (index of the nibble it branches on) << 27 |
+# node number.
 cdef enum:
     NIBBLE_BITS = 27
     NODE_MASK = (1 << 27) - 1
     LEVEL_MASK = 0x7FFFFFFF
 
 if sizeof(TrieNode) != 64 or sizeof(Level) != 24:
-    raise ImportError(f"a trie node has {sizeof(TrieNode)} bytes, not 64; a level {sizeof(Level)}, not 24")
+    raise ImportError(f"a trie node has {sizeof(TrieNode)} bytes, not 64;"
+                      f" a level {sizeof(Level)}, not 24")
 
-HEAD = struct.Struct("<4Q4I4I4I")   # mirrors, roots, bests, then: levels used, free, nodes used, free
+# Mirrors, roots, bests of the four sides; then levels used, free, nodes used, free.
+HEAD = struct.Struct("<4Q4I4I4I")
 
 
 cdef inline bint is_level(uint32_t ref) noexcept nogil:
@@ -120,7 +123,7 @@ cdef uint32_t level_find(Book* book, BookSide* side, int64_t price) noexcept nog
 
 
 cdef uint32_t level_add(Book* book, BookSide* side, int64_t price) noexcept nogil:
-    """The number of the level at a price, a new and empty one where there was none (`book_reserve` first)."""
+    """The level at a price, a new and empty one where there was none (`book_reserve` first)."""
     cdef uint64_t key = key_of(side, price)
     cdef uint64_t other, difference
     cdef uint32_t* path[16]
@@ -149,7 +152,7 @@ cdef uint32_t level_add(Book* book, BookSide* side, int64_t price) noexcept nogi
     if ref == 0 and (depth == 0 or nibble <= nibble_of(path[depth - 1][0])):
         at[0] = level_ref(number)
         return number
-    # The key leaves the path where it first differs: a node goes in above everything that agrees below that.
+    # A node goes in where the key leaves the path, above everything that agrees below.
     while depth > 0 and nibble_of(path[depth - 1][0]) < nibble:
         depth -= 1
         at = path[depth]
@@ -206,11 +209,13 @@ cdef uint32_t level_after(Book* book, BookSide* side, uint32_t level) noexcept n
 
 cdef int book_reserve(Book* book) except -1:
     """Make sure that the next `level_add` has a level and a node."""
-    if book.level_free == 0 and (<size_t> book.level_used + 1) * sizeof(Level) > book.level_region.bytes:
+    if (book.level_free == 0
+            and (<size_t> book.level_used + 1) * sizeof(Level) > book.level_region.bytes):
         if region_reserve(&book.level_region, (<size_t> book.level_used + 1) * sizeof(Level)) != 0:
             raise MemoryError
         book.levels = <Level*> book.level_region.base
-    if book.node_free == 0 and (<size_t> book.node_used + 1) * sizeof(TrieNode) > book.node_region.bytes:
+    if (book.node_free == 0
+            and (<size_t> book.node_used + 1) * sizeof(TrieNode) > book.node_region.bytes):
         if book.node_used == NODE_MASK:
             raise MemoryError("a book has at most 2^27 trie nodes")
         if region_reserve(&book.node_region, (<size_t> book.node_used + 1) * sizeof(TrieNode)) != 0:
@@ -248,7 +253,7 @@ cdef class OrderBook:
         return rows
 
     def add(self, uint32_t side, int64_t price, Orders orders not None, uint32_t slot):
-        """Queue an open order (by slot) at a price, its remaining lots counted: what the exchange does, one by one."""
+        """Queue an open order (by slot) at a price, its remaining lots counted."""
         book_reserve(&self.book)
         cdef uint32_t level = level_add(&self.book, &self.book.sides[side], price)
         level_append(&self.book, level, orders.table.orders, slot)
@@ -273,9 +278,12 @@ cdef class OrderBook:
             HEAD.pack(*(side["mirror"] for side in sides), *(side["root"] for side in sides),
                       *(side["best"] for side in sides),
                       book.level_used, book.level_free, book.node_used, book.node_free),
-            PyBytes_FromStringAndSize(<char*> book.levels, <Py_ssize_t> book.level_used * sizeof(Level)),
-            PyBytes_FromStringAndSize(<char*> book.nodes, <Py_ssize_t> book.node_used * sizeof(TrieNode)),
-            PyBytes_FromStringAndSize(<char*> book.prefixes, <Py_ssize_t> book.node_used * sizeof(uint64_t)),
+            PyBytes_FromStringAndSize(<char*> book.levels,
+                                      <Py_ssize_t> book.level_used * sizeof(Level)),
+            PyBytes_FromStringAndSize(<char*> book.nodes,
+                                      <Py_ssize_t> book.node_used * sizeof(TrieNode)),
+            PyBytes_FromStringAndSize(<char*> book.prefixes,
+                                      <Py_ssize_t> book.node_used * sizeof(uint64_t)),
         ))
 
     @staticmethod
@@ -283,6 +291,7 @@ cdef class OrderBook:
         """What `dump` gave, as a book again; ValueError where the length is wrong."""
         cdef OrderBook self = OrderBook()
         cdef Book* book = &self.book
+        cdef BookSide* its
         cdef const char* at = PyBytes_AS_STRING(dumped)
         head = HEAD.unpack_from(dumped)
         cdef size_t levels = head[12] * sizeof(Level)
@@ -291,8 +300,10 @@ cdef class OrderBook:
         if PyBytes_GET_SIZE(dumped) != <Py_ssize_t> (HEAD.size + levels + nodes + prefixes):
             raise ValueError(f"{len(dumped)} bytes are no book of {head[12]} levels")
         for side in range(SIDES):
-            book.sides[side].mirror, book.sides[side].root, book.sides[side].best = head[side::4][:3]
-        if (region_reserve(&book.level_region, levels) != 0 or region_reserve(&book.node_region, nodes) != 0
+            its = &book.sides[side]
+            its.mirror, its.root, its.best = head[side::4][:3]
+        if (region_reserve(&book.level_region, levels) != 0
+                or region_reserve(&book.node_region, nodes) != 0
                 or region_reserve(&book.prefix_region, book.node_region.bytes >> 3) != 0):
             raise MemoryError
         book.levels = <Level*> book.level_region.base
@@ -339,17 +350,20 @@ cdef class OrderBook:
         cdef int64_t qty
         # best has the smallest key
         if level != its.best:
-            faults.append(f"side {side}: best is level {its.best}, the smallest key has level {level}")
+            faults.append(f"side {side}: best is level {its.best},"
+                          f" the smallest key has level {level}")
         while level != 0:
             if level_find(book, its, book.levels[level].price) != level:
-                faults.append(f"side {side}: price {book.levels[level].price} does not find level {level}")
+                faults.append(f"side {side}: price {book.levels[level].price}"
+                              f" does not find level {level}")
                 break
             slot, before, qty = book.levels[level].head, 0, 0
             # every level holds at least one order
             if slot == 0:
                 faults.append(f"side {side}: level {level} is empty")
             while slot != 0:
-                if orders.table.orders[slot].prev != before or orders.table.orders[slot].level != level:
+                if (orders.table.orders[slot].prev != before
+                        or orders.table.orders[slot].level != level):
                     faults.append(f"side {side}: slot {slot} does not belong into level {level}")
                     break
                 if side in (BIDS, ASKS):
@@ -357,7 +371,8 @@ cdef class OrderBook:
                 before, slot = slot, orders.table.orders[slot].next
             # its qty is the sum of theirs, its queue is linked both ways
             if slot == 0 and (qty != book.levels[level].qty or before != book.levels[level].tail):
-                faults.append(f"side {side}, price {book.levels[level].price}: qty {book.levels[level].qty},"
-                              f" orders {qty}, tail {book.levels[level].tail}, last {before}")
+                faults.append(f"side {side}, price {book.levels[level].price}:"
+                              f" qty {book.levels[level].qty}, orders {qty},"
+                              f" tail {book.levels[level].tail}, last {before}")
             level = level_after(book, its, level)
         return book.levels[its.best].price if its.best else 0

@@ -1,7 +1,7 @@
-"""Client ids: which of a user's orders bears which id of his own, so that a repeated order is known again.
+"""Client ids: which order of a user bears which id of his own, so that a repeat is known.
 
-Invariants (`check`): an id names one order of its user; a user keeps the ids of his open orders and of the last
-10,000 closed ones that had an id.
+Invariants (`check`): an id names one order of its user; a user keeps the ids of his open orders and
+of the last 10,000 closed ones that had an id.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ CLOSED_MAX = 10_000
 
 @dataclass(slots=True)
 class Named:
-    """One order with a client id. `status`, `filled`, `remaining` are set when it closes; until then the order knows."""
+    """One order with a client id.
+
+    `status`, `filled`, `remaining` are set when it closes; until then the order knows.
+    """
 
     order_id: int
     fields: bytes
@@ -43,7 +46,7 @@ class ClientIds:
         self._open[order_id] = (uid, client_id)
 
     def close(self, order_id: int, status: int, filled: int, remaining: int) -> None:
-        """An order with an id closed; the oldest closed id of its user goes when there are too many."""
+        """An order with an id closed; of too many closed ids its user's oldest goes."""
         uid, client_id = self._open.pop(order_id)
         named = self._named[uid][client_id]
         named.status, named.filled, named.remaining = status, filled, remaining
@@ -55,7 +58,8 @@ class ClientIds:
 
     def dump(self) -> list:
         return [
-            [uid, [[client_id, n.order_id, n.fields, n.status, n.filled, n.remaining] for client_id, n in named.items()],
+            [uid, [[client_id, n.order_id, n.fields, n.status, n.filled, n.remaining]
+                   for client_id, n in named.items()],
              list(self._closed.get(uid, ()))]
             for uid, named in self._named.items()
         ]
@@ -76,9 +80,11 @@ class ClientIds:
         """What is wrong, given the ids of all open orders that have a client id."""
         faults = []
         if open_order_ids != set(self._open):
-            faults.append(f"open orders with a client id: {sorted(open_order_ids)[:9]}, known {sorted(self._open)[:9]}")
+            faults.append(f"open orders with a client id: {sorted(open_order_ids)[:9]},"
+                          f" known {sorted(self._open)[:9]}")
         for uid, named in self._named.items():
             closed = sum(1 for entry in named.values() if entry.status)
             if closed != len(self._closed.get(uid, ())) or closed > CLOSED_MAX:
-                faults.append(f"user {uid}: {closed} closed ids, {len(self._closed.get(uid, ()))} listed")
+                faults.append(f"user {uid}: {closed} closed ids,"
+                              f" {len(self._closed.get(uid, ()))} listed")
         return faults

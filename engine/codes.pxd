@@ -5,7 +5,7 @@ Zero is no member of any of them: memory that nobody set never reads as an answe
 
 
 cpdef enum Kind:
-    """What a command asks for. Below 64: packed hot commands; from 64: msgpack (engine/commands)."""
+    """What a command asks for. Below 64: packed, hot; from 64: msgpack (engine/commands)."""
     PLACE_ORDER = 1
     CANCEL_ORDER = 2
     AMEND_ORDER = 3
@@ -32,8 +32,11 @@ cpdef enum Kind:
 
 
 cpdef enum Result:
-    """The answer to a command. 1xx the command itself, 2xx what it names, 3xx money, 4xx orders, 5xx users,
-    6xx withdrawals."""
+    """The answer to a command (docs/results.md).
+
+    1xx the command itself, 2xx what it names, 3xx money, 4xx orders, 5xx users,
+    6xx withdrawals, 7xx room.
+    """
     OK = 1
     BAD_COMMAND = 101
     BAD_SIDE = 102
@@ -169,8 +172,10 @@ cpdef enum Reason:
 
 
 cpdef enum HouseAccount:
-    """The accounts of the house, one of each per coin. EXTERNAL stands for the world outside: what users hold
-    came from there, so it is negative."""
+    """The accounts of the house, one of each per coin.
+
+    EXTERNAL stands for the world outside: what users hold came from there, so it is negative.
+    """
     EXTERNAL = 1
     FEES = 2
     ISSUANCE = 3

@@ -1,7 +1,7 @@
 """Writes command records; the one place that knows their layout from Python.
 
-Every function returns one record as bytes; records are joined to a batch with `b"".join`. Arguments that do not fit
-their field raise OverflowError: a dialect checks its input before it comes here.
+Every function returns one record as bytes; records are joined to a batch with `b"".join`. Arguments
+that do not fit their field raise OverflowError: a dialect checks its input before it comes here.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -17,9 +17,9 @@ RESULT_DTYPE = np.dtype([
     ("filled", "<i8"), ("remaining", "<i8"),
 ])
 PLACE_DTYPE = np.dtype([
-    ("size", "<u4"), ("kind", "<u2"), ("pair", "<u2"), ("user", "<u4"), ("side", "u1"), ("type", "u1"),
-    ("tif", "u1"), ("flags", "u1"), ("price", "<i8"), ("qty", "<i8"), ("quote_amount", "<i8"),
-    ("stop_price", "<i8"),
+    ("size", "<u4"), ("kind", "<u2"), ("pair", "<u2"), ("user", "<u4"), ("side", "u1"),
+    ("type", "u1"), ("tif", "u1"), ("flags", "u1"), ("price", "<i8"), ("qty", "<i8"),
+    ("quote_amount", "<i8"), ("stop_price", "<i8"),
 ])
 CANCEL_DTYPE = np.dtype([
     ("size", "<u4"), ("kind", "<u2"), ("pair", "<u2"), ("user", "<u4"), ("zero", "<u4"),
@@ -32,7 +32,8 @@ for struct_size, dtype, expected in (
     (sizeof(CancelOrder), CANCEL_DTYPE, 24), (sizeof(AmendOrder), AMEND_DTYPE, 40),
 ):
     if struct_size != expected or dtype.itemsize != expected:
-        raise ImportError(f"a record has {struct_size} bytes, its dtype {dtype.itemsize}, not {expected}")
+        raise ImportError(f"a record has {struct_size} bytes, its dtype {dtype.itemsize},"
+                          f" not {expected}")
 
 
 cdef inline Py_ssize_t padded(Py_ssize_t size) noexcept:
@@ -56,10 +57,10 @@ cdef bytes with_client_id(void* record, Py_ssize_t size, bytes client_id):
     return out
 
 
-def place_order(uint32_t user, uint16_t pair, uint8_t side, uint8_t type, uint8_t tif, int64_t price=0,
-                int64_t qty=0, int64_t quote_amount=0, int64_t stop_price=0, uint8_t flags=0,
-                bytes client_id=None):
-    """PLACE_ORDER. price and stop_price in ticks, qty in lots, quote_amount in the quote coin's units."""
+def place_order(uint32_t user, uint16_t pair, uint8_t side, uint8_t type, uint8_t tif,
+                int64_t price=0, int64_t qty=0, int64_t quote_amount=0, int64_t stop_price=0,
+                uint8_t flags=0, bytes client_id=None):
+    """PLACE_ORDER. price, stop_price in ticks, qty in lots, quote_amount in quote units."""
     cdef PlaceOrder record
     record.head.kind = PLACE_ORDER
     record.head.pair = pair

@@ -33,7 +33,9 @@ cdef class Core:
     cdef BufferPool result_buffers
     cdef BufferPool event_buffers
 
-    cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows, dict values) except -1
-    cdef int apply_cold(self, const Head* head, ResultRow* row, dict values, Py_ssize_t index) except -1
+    cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows,
+                       dict values) except -1
+    cdef int apply_cold(self, const Head* head, ResultRow* row, dict values,
+                        Py_ssize_t index) except -1
     cdef int set_stores(self, dict stores) except -1
     cdef object view(self, uint32_t slot)

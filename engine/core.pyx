@@ -1,7 +1,8 @@
 """Applies batches of commands to the state, and shows, dumps, loads, hashes and checks that state.
 
-It reads no clock, no configuration, no random numbers: the same commands at the same sequence numbers and times give the
-same bytes. A batch is either malformed, and then nothing of it is applied, or each of its commands gets its result.
+It reads no clock, no configuration, no random numbers: the same commands at the same sequence
+numbers and times give the same bytes. A batch is either malformed, and then nothing of it is
+applied, or each of its commands gets its result.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -38,8 +39,8 @@ from ledger.users import Users
 from ledger.withdrawals import Withdrawals
 
 cdef enum:
-    # How many commands ahead the reading of memory starts, step by step (engine/exchange, reading ahead), and from
-    # how many orders or users on: below that everything is in the caches anyway.
+    # How many commands ahead the reading of memory starts, step by step (engine/exchange, reading
+    # ahead), and from how many orders or users on: below that everything is in the caches anyway.
     STEP_AHEAD = 6
     AHEAD_FROM_ORDERS = 1 << 14
     AHEAD_FROM_USERS = 1 << 16
@@ -47,8 +48,9 @@ cdef enum:
 LAYOUT = b"orebook state 1\n"
 HEAD = struct.Struct("<Qq")
 STORES = {
-    "coins": Coins, "pairs": Pairs, "users": Users, "sessions": Sessions, "codes": Codes, "credentials": Credentials,
-    "nonces": Nonces, "deposits": Deposits, "withdrawals": Withdrawals,
+    "coins": Coins, "pairs": Pairs, "users": Users, "sessions": Sessions, "codes": Codes,
+    "credentials": Credentials, "nonces": Nonces, "deposits": Deposits,
+    "withdrawals": Withdrawals,
 }
 
 
@@ -62,7 +64,7 @@ cdef class Outcome:
 
 
 cdef Py_ssize_t count_commands(const char* at, Py_ssize_t size) except -1:
-    """How many records a batch has; ValueError, before anything is applied, where they do not fill it exactly."""
+    """How many records a batch has; ValueError where they do not fill it exactly."""
     cdef const char* end = at + size
     cdef Py_ssize_t count = 0
     cdef uint32_t step
@@ -89,10 +91,13 @@ cdef class Core:
         self.exchange = Exchange(self.accounts, Orders())
         self.set_stores({name: store() for name, store in STORES.items()})
 
-    # -- commands -----------------------------------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------
 
     def apply(self, bytes commands not None, uint64_t first_seq, int64_t ts_ns):
-        """Apply a batch of records (docs/core.md); ValueError where it is malformed, out of order or back in time."""
+        """Apply a batch of records (docs/core.md).
+
+        ValueError, and nothing applied, where it is malformed, out of order or back in time.
+        """
         cdef const char* start = PyBytes_AS_STRING(commands)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(commands)
         cdef Py_ssize_t count = count_commands(start, size)
@@ -109,13 +114,15 @@ cdef class Core:
         self.exchange.events = self.event_buffers.take()
         self.exchange.ts_ns = ts_ns
         self.ts_ns = ts_ns
-        self.apply_hot(<const Head*> start, <const Head*> (start + size), <ResultRow*> results.base, values)
+        self.apply_hot(<const Head*> start, <const Head*> (start + size),
+                       <ResultRow*> results.base, values)
         outcome = Outcome(results, self.exchange.events, values, count)
         self.exchange.events = None
         return outcome
 
-    cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows, dict values) except -1:
-        """The one dispatch of commands. Reads ahead in three steps where the state is larger than the caches."""
+    cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows,
+                       dict values) except -1:
+        """The one dispatch of commands. Reads ahead, in three steps, in a large state."""
         cdef Exchange exchange = self.exchange
         cdef const Head* head = first
         cdef const Head* near = first
@@ -171,7 +178,8 @@ cdef class Core:
             row += 1
         return 0
 
-    cdef int apply_cold(self, const Head* head, ResultRow* row, dict values, Py_ssize_t index) except -1:
+    cdef int apply_cold(self, const Head* head, ResultRow* row, dict values,
+                        Py_ssize_t index) except -1:
         """Unpack a cold command, check its fields' types, and let its handler answer."""
         cdef const ColdCommand* command = <const ColdCommand*> head
         cdef const char* payload = <const char*> command + sizeof(ColdCommand)
@@ -197,12 +205,13 @@ cdef class Core:
 
     cdef int set_stores(self, dict stores) except -1:
         self.coins, self.pairs, self.users = stores["coins"], stores["pairs"], stores["users"]
-        self.sessions, self.codes, self.nonces = stores["sessions"], stores["codes"], stores["nonces"]
+        self.sessions, self.codes = stores["sessions"], stores["codes"]
+        self.nonces = stores["nonces"]
         self.credentials = stores["credentials"]
         self.deposits, self.withdrawals = stores["deposits"], stores["withdrawals"]
         return 0
 
-    # -- what handlers ask for ----------------------------------------------------------------------------------------
+    # -- what handlers ask for ---------------------------------------------------------------------
 
     def open_coin(self, number):
         """Accounts for a coin that was just listed."""
@@ -227,7 +236,7 @@ cdef class Core:
     def set_limits(self, open_orders_per_user):
         self.exchange.open_orders_per_user = open_orders_per_user
 
-    # -- reading ------------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def balance(self, uid, coin):
         """(available, frozen) in units."""
@@ -272,7 +281,10 @@ cdef class Core:
         return views
 
     def client_order(self, uid, client_id):
-        """(order_id, status, filled, remaining) of a user's open or lately closed order with a client id, or None."""
+        """(order_id, status, filled, remaining) of the order a user gave a client id, or None.
+
+        It is open, or among his last closed ones that had one.
+        """
         named = self.exchange.client_ids.find(uid, client_id)
         if named is None:
             return None
@@ -286,28 +298,32 @@ cdef class Core:
         cdef Order* order = self.exchange.orders.table.orders + slot
         cdef Pair* pair = &self.exchange.pairs[order.pair]
         cdef bint waiting = order.flags & WAITING_STOP != 0
-        client_id = self.exchange.client_ids.of_order(order.id) if order.flags & HAS_CLIENT_ID else None
+        client_id = None
+        if order.flags & HAS_CLIENT_ID:
+            client_id = self.exchange.client_ids.of_order(order.id)
         return OrderView(
-            order.id, order.user, order.pair, order.side, order.type, order.tif, order.flags & 3, status_of(order),
-            order.price, order.qty, remaining_of(order), pair.book.levels[order.level].price if waiting else 0,
+            order.id, order.user, order.pair, order.side, order.type, order.tif, order.flags & 3,
+            status_of(order), order.price, order.qty, remaining_of(order),
+            pair.book.levels[order.level].price if waiting else 0,
             order.remaining if order.flags & BY_QUOTE else 0, client_id)
 
-    # -- the state as a whole -----------------------------------------------------------------------------------------
+    # -- the state as a whole ----------------------------------------------------------------------
 
     def parts(self):
-        """The state in named pieces of bytes, always in the same order: what a dump holds and the hash covers."""
+        """The state as named bytes, always in one order: what dump and hash cover."""
         yield "accounts", self.accounts.dump()
         yield "orders", self.exchange.orders.dump()
         for number in range(1, self.exchange.pair_count + 1):
             yield f"book {number}", self.exchange.books[number].dump()
             yield f"bars {number}", self.exchange.bars[number].dump()
-        yield "exchange", msgpack.packb([self.exchange.trade_count, self.exchange.open_orders_per_user,
-                                         self.exchange.client_ids.dump()])
+        yield "exchange", msgpack.packb([
+            self.exchange.trade_count, self.exchange.open_orders_per_user,
+            self.exchange.client_ids.dump()])
         for name in STORES:
             yield name, msgpack.packb(getattr(self, name).dump())
 
     def state_hash(self):
-        """128 bits in hex over all of the state, but neither the last sequence number nor its time."""
+        """128 bits in hex over all of the state but the last sequence number and time."""
         state = xxhash.xxh3_128()
         for name, part in self.parts():
             state.update(f"{name} {len(part)}\n".encode())
@@ -323,7 +339,7 @@ cdef class Core:
 
     @staticmethod
     def load(bytes dumped not None):
-        """What `dump` gave, as a core again; ValueError where it is of another layout or not whole."""
+        """What `dump` gave, as a core again; ValueError where it is not whole, or not ours."""
         cdef Core core = Core()
         at = len(LAYOUT) + HEAD.size
         if dumped[:len(LAYOUT)] != LAYOUT:
@@ -374,12 +390,13 @@ cdef class Core:
             for uid in range(1, self.accounts.user_count + 1):
                 frozen = self.accounts.frozen(uid, coin)
                 if frozen != held.get((uid, coin), 0):
-                    faults.append(f"user {uid}, coin {coin}: {frozen} frozen, {held.get((uid, coin), 0)} held")
+                    faults.append(f"user {uid}, coin {coin}: {frozen} frozen,"
+                                  f" {held.get((uid, coin), 0)} held")
         if faults:
             raise Halt("; ".join(faults))
 
     def open_holds(self):
-        """The ids of open orders with a client id, and what open orders hold: {(uid, coin): units}."""
+        """Ids of open orders with a client id, and what all hold: {(uid, coin): units}."""
         cdef OrderTable* table = &self.exchange.orders.table
         cdef Order* order
         cdef Pair* pair

@@ -1,4 +1,4 @@
-"""What happened to orders: fixed records of 96 bytes, written by the core, read by the scribe and the streams.
+"""What happened to orders: records of 96 bytes, from the core to the scribe and the streams.
 
 Which fields a kind sets is in docs/core.md; all others are 0.
 """

@@ -11,7 +11,8 @@ EVENT_DTYPE = np.dtype([
 ])
 
 if sizeof(Event) != 96 or EVENT_DTYPE.itemsize != 96:
-    raise ImportError(f"an event has {sizeof(Event)} bytes, its dtype {EVENT_DTYPE.itemsize}, not 96")
+    raise ImportError(f"an event has {sizeof(Event)} bytes, its dtype {EVENT_DTYPE.itemsize},"
+                      " not 96")
 
 
 def decode(events):

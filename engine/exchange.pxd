@@ -1,6 +1,7 @@
 """The hot commands: place, cancel, cancel all, amend.
 
-Each is checked as a flat list in the order of docs/core.md, and changes nothing before its last check has passed.
+Each is checked as a flat list in the order of docs/core.md, and changes nothing before its last
+check has passed.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -23,12 +24,18 @@ cdef class Exchange(Matching):
     cdef void prefetch_around(self, const CancelOrder* command) noexcept nogil
     cdef void prefetch_user(self, const PlaceOrder* command) noexcept nogil
 
-    cdef int place_checked(self, const PlaceOrder* command, bytes client_id, ResultRow* result) except -1
-    cdef int known_client_id(self, const PlaceOrder* command, bytes client_id, ResultRow* result) except -1
-    cdef int hold_for(self, Pair* pair, const PlaceOrder* command, uint64_t limit_key, bint* fillable) except -1
-    cdef int place_stop(self, Pair* pair, const PlaceOrder* command, bytes client_id, ResultRow* result) except -1
+    cdef int place_checked(self, const PlaceOrder* command, bytes client_id,
+                           ResultRow* result) except -1
+    cdef int known_client_id(self, const PlaceOrder* command, bytes client_id,
+                             ResultRow* result) except -1
+    cdef int hold_for(self, Pair* pair, const PlaceOrder* command, uint64_t limit_key,
+                      bint* fillable) except -1
+    cdef int place_stop(self, Pair* pair, const PlaceOrder* command, bytes client_id,
+                        ResultRow* result) except -1
     cdef uint64_t named_order(self, const CancelOrder* command) except? 0
-    cdef int amend_in_place(self, Pair* pair, Order* order, int64_t qty, ResultRow* result) except -1
-    cdef int amend_again(self, Pair* pair, Order* order, int64_t price, int64_t qty, ResultRow* result) except -1
+    cdef int amend_in_place(self, Pair* pair, Order* order, int64_t qty,
+                            ResultRow* result) except -1
+    cdef int amend_again(self, Pair* pair, Order* order, int64_t price, int64_t qty,
+                         ResultRow* result) except -1
     cdef int emit_placed(self, const PlaceOrder* command) except -1
     cdef int emit_unfilled(self, const PlaceOrder* command, int64_t qty, uint8_t reason) except -1

@@ -2,22 +2,28 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from engine.book cimport BIDS, ASKS, STOP_BUYS, STOP_SELLS, BookSide, book_reserve, level_add, level_append, level_unlink
+from engine.book cimport (
+    ASKS, BIDS, STOP_BUYS, STOP_SELLS, BookSide, book_reserve, level_add, level_append,
+    level_unlink,
+)
 from engine.codes cimport (
-    AMOUNT_TOO_LARGE, BAD_CLIENT_ID, BAD_FLAGS, BAD_POST_ONLY, BAD_PRICE, BAD_QTY, BAD_QUOTE_AMOUNT, BAD_SIDE,
-    BAD_STOP_PRICE, BAD_TIF, BAD_TYPE, BELOW_MIN_AMOUNT, BUY, BY_USER, CANCELLED, CANCEL_ONLY, CLIENT_ID_TAKEN,
-    FILLED, FOK, GTC, HAS_CLIENT_ID, IOC, LIMIT, MARKET, NOT_ENOUGH_MONEY, NOT_FILLED, OK, OPEN, ORDER_AMENDED,
-    ORDER_CANCELLED, ORDER_PLACED, PAIR_CANCEL_ONLY, PAIR_HALTED, POST_ONLY, SELF_TRADE, SELL, STOP_LIMIT,
-    STOP_MARKET, TOO_MANY_OPEN_ORDERS, TRADING, UNKNOWN_ORDER, UNKNOWN_PAIR, UNKNOWN_USER, WAITING, WOULD_CROSS,
+    AMOUNT_TOO_LARGE, BAD_CLIENT_ID, BAD_FLAGS, BAD_POST_ONLY, BAD_PRICE, BAD_QTY, BAD_QUOTE_AMOUNT,
+    BAD_SIDE, BAD_STOP_PRICE, BAD_TIF, BAD_TYPE, BELOW_MIN_AMOUNT, BUY, BY_USER, CANCELLED,
+    CANCEL_ONLY, CLIENT_ID_TAKEN, FILLED, FOK, GTC, HAS_CLIENT_ID, IOC, LIMIT, MARKET,
+    NOT_ENOUGH_MONEY, NOT_FILLED, OK, OPEN, ORDER_AMENDED, ORDER_CANCELLED, ORDER_PLACED,
+    PAIR_CANCEL_ONLY, PAIR_HALTED, POST_ONLY, SELF_TRADE, SELL, STOP_LIMIT, STOP_MARKET,
+    TOO_MANY_OPEN_ORDERS, TRADING, UNKNOWN_ORDER, UNKNOWN_PAIR, UNKNOWN_USER, WAITING, WOULD_CROSS,
 )
 from engine.commands cimport CLIENT_ID_MAX, Head
 from engine.events cimport Event
 from engine.matching cimport Taker, answer, begin, blank_event, outcome_of
 from engine.orders cimport (
-    BY_QUOTE, WAITING_STOP, OrderTable, index_home, order_open, order_slot, order_slot_guess,
+    BY_QUOTE, ORDERS_MAX, WAITING_STOP, OrderTable, index_home, order_open, order_slot,
+    order_slot_guess,
 )
 from engine.pair cimport (
-    crosses, filled_of, hold_of, is_due, limit_key_of, paying_balance, remaining_of, status_of, value_of,
+    crosses, filled_of, hold_of, is_due, limit_key_of, paying_balance, remaining_of, status_of,
+    value_of,
 )
 from ledger.accounts cimport Balance, balance_of
 from ledger.amount cimport product_of
@@ -29,7 +35,8 @@ cdef extern from * nogil:
     """
     void prefetch_line(const void* address)
 
-CLIENT_ID_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:/_-")
+CLIENT_ID_CHARACTERS = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:/_-")
 
 
 cdef inline uint16_t check_place(const PlaceOrder* command) noexcept nogil:
@@ -79,21 +86,22 @@ cdef bytes client_id_behind(const Head* head, size_t size):
 
 
 cdef bytes fields_of(const PlaceOrder* command):
-    """What a repeated placement must have in common with the first: the pair and all fields but the user."""
+    """What a repeated placement has in common with the first: the pair, all fields but the user."""
     cdef const char* fields = <const char*> &command.side
     return (<const char*> &command.head.pair)[:2] + fields[:sizeof(PlaceOrder) - sizeof(Head) - 4]
 
 
 cdef class Exchange(Matching):
 
-    # -- placing ------------------------------------------------------------------------------------------------------
+    # -- placing -----------------------------------------------------------------------------------
 
     cdef int place(self, const PlaceOrder* command, uint64_t seq, ResultRow* result) except -1:
         cdef uint16_t code
         cdef bytes client_id = None
         cdef Pair* pair
         self.seq = seq
-        if command.flags & HAS_CLIENT_ID and not has_client_id_behind(&command.head, sizeof(PlaceOrder)):
+        if (command.flags & HAS_CLIENT_ID
+                and not has_client_id_behind(&command.head, sizeof(PlaceOrder))):
             return 0
         if command.user == 0 or command.user > self.accounts.user_count:
             result.code = UNKNOWN_USER
@@ -131,16 +139,19 @@ cdef class Exchange(Matching):
                 or (command.price != 0
                     and value_of(pair, command.price, command.qty) < 0)):
             result.code = AMOUNT_TOO_LARGE
-        elif (self.open_orders_per_user != 0
-              and self.orders.table.users[command.user].count >= self.open_orders_per_user):
+        elif ((self.open_orders_per_user != 0
+               and self.orders.table.users[command.user].count >= self.open_orders_per_user)
+              or self.orders.table.count >= ORDERS_MAX):
             result.code = TOO_MANY_OPEN_ORDERS
         else:
             return self.place_checked(command, client_id, result)
         return 0
 
-    cdef int known_client_id(self, const PlaceOrder* command, bytes client_id, ResultRow* result) except -1:
+    cdef int known_client_id(self, const PlaceOrder* command, bytes client_id,
+                             ResultRow* result) except -1:
         """1 where the client id decides the answer: it is bad, or the order was placed before."""
-        if not 1 <= len(client_id) <= CLIENT_ID_MAX or not CLIENT_ID_CHARACTERS.issuperset(client_id):
+        if (not 1 <= len(client_id) <= CLIENT_ID_MAX
+                or not CLIENT_ID_CHARACTERS.issuperset(client_id)):
             result.code = BAD_CLIENT_ID
             return 1
         named = self.client_ids.find(command.user, client_id.decode("ascii"))
@@ -158,7 +169,8 @@ cdef class Exchange(Matching):
         result.duplicate = 1
         return 1
 
-    cdef int place_checked(self, const PlaceOrder* command, bytes client_id, ResultRow* result) except -1:
+    cdef int place_checked(self, const PlaceOrder* command, bytes client_id,
+                           ResultRow* result) except -1:
         """Checks 16 and 17, then the order itself."""
         cdef Pair* pair = &self.pairs[command.head.pair]
         cdef uint64_t limit_key = limit_key_of(pair, command.side, command.price)
@@ -175,7 +187,8 @@ cdef class Exchange(Matching):
             result.code = NOT_ENOUGH_MONEY
             return 0
         self.emit_placed(command)
-        begin(&taker, self.seq, command.user, command.side, command.price, command.qty, command.quote_amount, limit_key)
+        begin(&taker, self.seq, command.user, command.side, command.price, command.qty,
+              command.quote_amount, limit_key)
         if fillable:
             self.match(pair, &taker)
         status = outcome_of(&taker, command.tif)
@@ -190,30 +203,39 @@ cdef class Exchange(Matching):
             status = status_of(order)
         elif status == CANCELLED:
             if command.side == SELL:
-                release(balance_of(self.accounts.coins, command.user, pair.base), taker.remaining * pair.base_unit)
+                release(balance_of(self.accounts.coins, command.user, pair.base),
+                        taker.remaining * pair.base_unit)
             elif not taker.by_quote:   # a market buy has no price and holds nothing any more
                 release(balance_of(self.accounts.coins, command.user, pair.quote),
                         command.price * taker.remaining * pair.quote_unit)
-            self.emit_unfilled(command, taker.remaining, SELF_TRADE if taker.met_own else NOT_FILLED)
+            self.emit_unfilled(command, taker.remaining,
+                               SELF_TRADE if taker.met_own else NOT_FILLED)
         answer(result, status, self.seq, taker.filled, taker.remaining, taker.trades)
         if client_id is not None:
-            self.client_ids.add(command.user, client_id.decode("ascii"), self.seq, fields_of(command))
+            self.client_ids.add(command.user, client_id.decode("ascii"), self.seq,
+                                fields_of(command))
             if status == FILLED or status == CANCELLED:
                 self.client_ids.close(self.seq, status, taker.filled, taker.remaining)
         if taker.trades != 0:
             self.trigger_stops(pair)
         return 0
 
-    cdef int hold_for(self, Pair* pair, const PlaceOrder* command, uint64_t limit_key, bint* fillable) except -1:
-        """Take what an order to be matched now must hold: 1, or 0 where that is not available. Judges a FOK too."""
+    cdef int hold_for(self, Pair* pair, const PlaceOrder* command, uint64_t limit_key,
+                      bint* fillable) except -1:
+        """Take what an order to be matched now must hold: 1, or 0 where that is not available.
+
+        Judges on the way whether a FOK is fillable.
+        """
         cdef int64_t possible = command.qty
         cdef int64_t cost = 0
-        cdef bint market_buy = command.type == MARKET and command.side == BUY and command.quote_amount == 0
+        cdef bint market_buy = (command.type == MARKET and command.side == BUY
+                                and command.quote_amount == 0)
         if market_buy or command.tif == FOK:
             self.walk(pair, command.user, command.side, limit_key, command.qty, &possible, &cost)
             fillable[0] = command.tif != FOK or possible == command.qty
         if command.side == SELL:
-            return hold(balance_of(self.accounts.coins, command.user, pair.base), command.qty * pair.base_unit)
+            return hold(balance_of(self.accounts.coins, command.user, pair.base),
+                        command.qty * pair.base_unit)
         if command.quote_amount != 0:
             cost = command.quote_amount
         elif not market_buy:
@@ -224,13 +246,15 @@ cdef class Exchange(Matching):
             return 0
         return hold(balance_of(self.accounts.coins, command.user, pair.quote), cost)
 
-    cdef int place_stop(self, Pair* pair, const PlaceOrder* command, bytes client_id, ResultRow* result) except -1:
+    cdef int place_stop(self, Pair* pair, const PlaceOrder* command, bytes client_id,
+                        ResultRow* result) except -1:
         cdef BookSide* stops = &pair.book.sides[STOP_BUYS if command.side == BUY else STOP_SELLS]
         cdef OrderTable* table = &self.orders.table
         cdef Order wanted
         cdef Order* order
         describe(&wanted, command)
-        if not hold(paying_balance(self.accounts.coins, pair, command.user, command.side), hold_of(pair, &wanted)):
+        if not hold(paying_balance(self.accounts.coins, pair, command.user, command.side),
+                    hold_of(pair, &wanted)):
             result.code = NOT_ENOUGH_MONEY
             return 0
         self.emit_placed(command)
@@ -243,13 +267,14 @@ cdef class Exchange(Matching):
                      <uint32_t> (order - table.orders))
         answer(result, WAITING, self.seq, 0, command.qty, 0)
         if client_id is not None:
-            self.client_ids.add(command.user, client_id.decode("ascii"), self.seq, fields_of(command))
+            self.client_ids.add(command.user, client_id.decode("ascii"), self.seq,
+                                fields_of(command))
         if is_due(command.side, command.stop_price, pair.last_price):
             self.trigger(pair, stops, order, result)
             self.trigger_stops(pair)
         return 0
 
-    # -- cancelling ---------------------------------------------------------------------------------------------------
+    # -- cancelling --------------------------------------------------------------------------------
 
     cdef int cancel(self, const CancelOrder* command, uint64_t seq, ResultRow* result) except -1:
         cdef uint64_t order_id = command.order_id
@@ -263,7 +288,8 @@ cdef class Exchange(Matching):
             order_id = self.named_order(command)
         slot = order_slot(&self.orders.table, order_id)
         order = self.orders.table.orders + slot
-        if slot == 0 or order.user != command.user or (command.head.pair != 0 and order.pair != command.head.pair):
+        if (slot == 0 or order.user != command.user
+                or (command.head.pair != 0 and order.pair != command.head.pair)):
             result.code = UNKNOWN_ORDER
             return 0
         answer(result, CANCELLED, order.id, filled_of(order), remaining_of(order), 0)
@@ -299,7 +325,7 @@ cdef class Exchange(Matching):
         answer(result, 0, 0, 0, 0, count)
         return 0
 
-    # -- amending -----------------------------------------------------------------------------------------------------
+    # -- amending ----------------------------------------------------------------------------------
 
     cdef int amend(self, const AmendOrder* command, uint64_t seq, ResultRow* result) except -1:
         cdef uint32_t slot
@@ -312,7 +338,8 @@ cdef class Exchange(Matching):
             return 0
         slot = order_slot(&self.orders.table, command.order_id)
         order = self.orders.table.orders + slot
-        if slot == 0 or order.user != command.user or (command.head.pair != 0 and order.pair != command.head.pair):
+        if (slot == 0 or order.user != command.user
+                or (command.head.pair != 0 and order.pair != command.head.pair)):
             result.code = UNKNOWN_ORDER
             return 0
         pair = &self.pairs[order.pair]
@@ -337,7 +364,8 @@ cdef class Exchange(Matching):
             return self.amend_again(pair, order, price, qty, result)
         return 0
 
-    cdef int amend_in_place(self, Pair* pair, Order* order, int64_t qty, ResultRow* result) except -1:
+    cdef int amend_in_place(self, Pair* pair, Order* order, int64_t qty,
+                            ResultRow* result) except -1:
         """Less of the same: it keeps its place."""
         cdef int64_t held = hold_of(pair, order)
         cdef int64_t less = order.qty - qty
@@ -345,12 +373,14 @@ cdef class Exchange(Matching):
         order.remaining -= less
         if not order.flags & WAITING_STOP:
             pair.book.levels[order.level].qty -= less
-        release(paying_balance(self.accounts.coins, pair, order.user, order.side), held - hold_of(pair, order))
+        release(paying_balance(self.accounts.coins, pair, order.user, order.side),
+                held - hold_of(pair, order))
         self.emit(ORDER_AMENDED, order, qty, 0)
         answer(result, status_of(order), order.id, filled_of(order), order.remaining, 0)
         return 0
 
-    cdef int amend_again(self, Pair* pair, Order* order, int64_t price, int64_t qty, ResultRow* result) except -1:
+    cdef int amend_again(self, Pair* pair, Order* order, int64_t price, int64_t qty,
+                         ResultRow* result) except -1:
         """More, or another price: it leaves the book and comes again."""
         cdef Balance* balance = paying_balance(self.accounts.coins, pair, order.user, order.side)
         cdef bint waiting = order.flags & WAITING_STOP != 0
@@ -378,7 +408,8 @@ cdef class Exchange(Matching):
             side = &pair.book.sides[STOP_BUYS if order.side == BUY else STOP_SELLS]
             stop_price = pair.book.levels[order.level].price
             level_unlink(pair.book, side, self.orders.table.orders, order)
-            level_append(pair.book, level_add(pair.book, side, stop_price), self.orders.table.orders,
+            level_append(pair.book, level_add(pair.book, side, stop_price),
+                         self.orders.table.orders,
                          <uint32_t> (order - self.orders.table.orders))
             answer(result, WAITING, order.id, 0, qty, 0)
             return 0
@@ -392,7 +423,7 @@ cdef class Exchange(Matching):
             self.trigger_stops(pair)
         return 0
 
-    # -- events ----------------------------------------------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------------
 
     cdef int emit_placed(self, const PlaceOrder* command) except -1:
         cdef Event* event = blank_event(self.events, ORDER_PLACED, self.seq)
@@ -421,8 +452,9 @@ cdef class Exchange(Matching):
         event.reason = reason
         return 0
 
-    # -- reading ahead ------------------------------------------------------------------------------------------------
-    # A batch is known before it is applied: while one command runs, the lines that later ones need are on their way.
+    # -- reading ahead -----------------------------------------------------------------------------
+    # A batch is known before it is applied: while one command runs, the lines that later ones
+    # need are on their way.
 
     cdef void prefetch_named(self, const CancelOrder* command) noexcept nogil:
         """First step for a command that names an order: its entry in the index."""
@@ -430,7 +462,8 @@ cdef class Exchange(Matching):
 
     cdef void prefetch_order(self, const CancelOrder* command) noexcept nogil:
         """Second step: its record."""
-        prefetch_line(self.orders.table.orders + order_slot_guess(&self.orders.table, command.order_id))
+        prefetch_line(self.orders.table.orders
+                      + order_slot_guess(&self.orders.table, command.order_id))
 
     cdef void prefetch_around(self, const CancelOrder* command) noexcept nogil:
         """Third step: its level, its neighbours, its user's balances."""
@@ -452,4 +485,5 @@ cdef class Exchange(Matching):
         """For a placement: its user's balance and list of orders."""
         if command.user <= self.accounts.user_count and 0 < command.head.pair <= self.pair_count:
             prefetch_line(self.orders.table.users + command.user)
-            prefetch_line(paying_balance(self.accounts.coins, &self.pairs[command.head.pair], command.user, command.side))
+            prefetch_line(paying_balance(self.accounts.coins, &self.pairs[command.head.pair],
+                                         command.user, command.side))

@@ -2,4 +2,4 @@
 
 
 class Halt(RuntimeError):
-    """The state is not what it must be: the process has to stop, and says why. Never caught to go on."""
+    """The state is not what it must be: the process stops and says why. Never caught to go on."""

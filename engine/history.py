@@ -28,7 +28,8 @@ LIMIT_MAX = 1000
 ID_MAX = (1 << 63) - 1
 BUSY_TIMEOUT_S = 5
 ORDER_COLUMNS = """order_id, uid, pair, side, type, tif, flags, price, qty, quote_amount,
-    stop_price, client_id, placed_ns, status, filled, quote_filled_high, quote_filled_low, reason, changed_ns"""
+    stop_price, client_id, placed_ns, status, filled, quote_filled_high, quote_filled_low,
+    reason, changed_ns"""
 TRADE_COLUMNS = """trade_id, pair, price, qty, taker_side, taker_order_id, maker_order_id,
     taker_uid, maker_uid, taker_fee, maker_fee, ts_ns, seq"""
 
@@ -100,7 +101,7 @@ class Trade(NamedTuple):
 class Entry(NamedTuple):
     """A change of what a user owns: signed units of a coin, and why (`What`).
 
-    `ref` is the trade's or the withdrawal's id, or the deposit's txid. Ids rise with time, with gaps.
+    `ref` is the trade's or the withdrawal's id, or the deposit's txid. Ids rise, with gaps.
     """
     entry_id: int
     uid: int
@@ -126,6 +127,7 @@ class History:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._closed = False
 
     async def order(self, order_id: int) -> PastOrder | None:
         """Any order that was ever accepted, open or closed."""
@@ -149,11 +151,16 @@ class History:
         return await self._ask(read_ledger, uid, coin, limit, before)
 
     async def close(self) -> None:
-        """Wait for the query that runs, and close the file."""
+        """Wait for the query that runs, and close the file. May be repeated."""
+        if self._closed:
+            return
+        self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 
     async def _ask(self, query: Callable, *args):
+        # A number beyond 64 bits names nothing; SQLite would raise.
+        args = [max(-ID_MAX, min(arg, ID_MAX)) if isinstance(arg, int) else arg for arg in args]
         await self._caught_up()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(self._answer, query, *args))
@@ -330,7 +337,8 @@ def read_ledger_sums(connection: sqlite3.Connection) -> dict[tuple[int, int], in
         base, quote = "qty * base_unit", "price * qty * quote_unit"
         changes += [
             f"""SELECT {role}_uid, iif({is_buyer}, base, quote),
-                iif({is_buyer}, {base}, {quote}) - {role}_fee FROM trades JOIN pairs USING (pair)""",
+                iif({is_buyer}, {base}, {quote}) - {role}_fee
+                FROM trades JOIN pairs USING (pair)""",
             f"""SELECT {role}_uid, iif({is_buyer}, quote, base),
                 -iif({is_buyer}, {quote}, {base}) FROM trades JOIN pairs USING (pair)"""]
     # SQLite's sum fails beyond 64 bits; two halves never get there.

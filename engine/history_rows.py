@@ -26,7 +26,6 @@ from engine.commands import PLACE_DTYPE, RESULT_DTYPE
 from engine.events import EVENT_DTYPE
 
 STOP_TYPES = (int(OrderType.STOP_LIMIT), int(OrderType.STOP_MARKET))
-COLD_KIND_MIN = int(Kind.ADD_COIN)
 # A trade's entries have the numbers from its `entry_id` on: what the taker received, paid and gave
 # as a fee, then the same of the maker.
 ENTRIES_PER_TRADE = 6

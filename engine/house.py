@@ -2,14 +2,15 @@
 
 Invariants:
 - The folder belongs to one house at a time. What `open` gives is at the journal's durable end.
-- A future of `submit` resolves only when its command is on disk; whoever reads `core` awaits `settled` before he
-  shows what he read.
+- A future of `submit` resolves only when its command is on disk; whoever reads `core` awaits
+  `settled` before he shows what he read.
 - After a fail-stop (`stopped` says why) nothing is answered any more; the process must end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ class House:
     `core` is for reading. `history` has what the core has forgotten.
     """
 
-    def __init__(self, lock: FolderLock, core: Core, writer: JournalWriter, scribe: Scribe, settings: HouseSettings):
+    def __init__(self, lock: FolderLock, core: Core, writer: JournalWriter, scribe: Scribe,
+                 settings: HouseSettings):
         self.core = core
         self.history = History(lock.path.parent / HISTORY_FILE, self._history_caught_up)
         self._lock = lock
@@ -94,12 +96,12 @@ class House:
         """Why the house has stopped, None while it serves."""
         return self._sequencer.stopped
 
-    def place_order(self, uid: int, pair: int, side: int, type: int, tif: int, flags: int = 0, price: int = 0,
-                    qty: int = 0, quote_amount: int = 0, stop_price: int = 0,
+    def place_order(self, uid: int, pair: int, side: int, type: int, tif: int, flags: int = 0,
+                    price: int = 0, qty: int = 0, quote_amount: int = 0, stop_price: int = 0,
                     client_id: bytes | None = None) -> asyncio.Future[Reply]:
         """PLACE_ORDER (docs/core.md)."""
-        return self.submit(commands.place_order(uid, pair, side, type, tif, price, qty, quote_amount, stop_price,
-                                                flags, client_id))
+        return self.submit(commands.place_order(uid, pair, side, type, tif, price, qty,
+                                                quote_amount, stop_price, flags, client_id))
 
     def cancel_order(self, uid: int, order_id: int = 0, pair: int = 0,
                      client_id: bytes | None = None) -> asyncio.Future[Reply]:
@@ -116,7 +118,7 @@ class House:
         return self.submit(commands.cancel_all(uid, pair))
 
     async def close(self) -> None:
-        """Answer what was accepted, sync the journal, let the scribe finish, free the folder. May be repeated."""
+        """Answer what was accepted, sync, let the scribe finish, free the folder; repeatable."""
         await self._sequencer.close()
         await self._scribe.close()
         await self.history.close()
@@ -128,8 +130,8 @@ class House:
             self._bytes_to_snapshot -= command_bytes
             if self._bytes_to_snapshot <= 0:
                 self._bytes_to_snapshot = self._settings.snapshot_every_bytes
-                # Of the state as it is now, at the end of the last frame applied; the scribe compares when it has
-                # come that far. So it must be asked before it may read on.
+                # Of the state as it is now, at the end of the last frame applied; the scribe
+                # compares when it has come that far. So it must be asked before it may read on.
                 done = self._scribe.snapshot(self.seq, self.core.state_hash())
                 done.add_done_callback(self._snapshot_done)
         self._scribe.durable(seq)
@@ -144,6 +146,20 @@ class House:
 
 def recover(directory: Path, segment_bytes: int) -> tuple[Core, Journal]:
     """The core at the journal's end, and the journal, cut where its last frame was torn."""
+    # Nothing that a start makes is garbage, and it may be millions of objects: the collector would
+    # walk over them again and again, now and at each later collection.
+    gc.disable()
+    try:
+        core, journal = replayed(directory, segment_bytes)
+    finally:
+        gc.enable()
+    gc.freeze()
+    log.info("recovered up to command %d", core.seq)
+    return core, journal
+
+
+def replayed(directory: Path, segment_bytes: int) -> tuple[Core, Journal]:
+    """The newest snapshot and the journal's tail."""
     core, _ = load_newest(directory)
     journal = Journal.open(directory / JOURNAL_FOLDER, segment_bytes, core.seq)
     follower = Follower(directory, core)
@@ -152,5 +168,4 @@ def recover(directory: Path, segment_bytes: int) -> tuple[Core, Journal]:
             pass
     finally:
         follower.close()
-    log.info("recovered up to command %d", core.seq)
     return core, journal

@@ -1,24 +1,26 @@
 """Matching, stops, cancellation (docs/core.md); the state they work on is in matching.pxd.
 
-Control flow lives here, the leaves do the work: engine/orders keeps records, engine/book keeps levels, ledger/transfers
-moves money, kline/bars counts trades. What a resting order holds is always `hold_of` it.
+Control flow lives here, the leaves do the work: engine/orders keeps records, engine/book keeps
+levels, ledger/transfers moves money, kline/bars counts trades. What a resting order holds is always
+`hold_of` it.
 """
 
 from libc.stdlib cimport calloc, free
 
 from engine.book cimport (
-    ASKS, BIDS, STOP_BUYS, STOP_SELLS, Book, Level, OrderBook, book_reserve, key_of, level_add, level_after,
-    level_append, level_unlink,
+    ASKS, BIDS, STOP_BUYS, STOP_SELLS, Book, Level, OrderBook, book_reserve, key_of, level_add,
+    level_after, level_append, level_unlink,
 )
 from engine.codes cimport (
-    ALLOW, BUY, CANCELLED, CANCEL_BOTH, CANCEL_MAKER, CROSSED, FEES, FILLED, FOK, HAS_CLIENT_ID, NOT_FILLED, NO_MONEY,
-    OPEN, ORDER_CANCELLED, ORDER_TRIGGERED, POST_ONLY, SELF_TRADE, SELL, TRADE,
+    ALLOW, BUY, CANCELLED, CANCEL_BOTH, CANCEL_MAKER, CROSSED, FEES, FILLED, FOK, HAS_CLIENT_ID,
+    NOT_FILLED, NO_MONEY, OPEN, ORDER_CANCELLED, ORDER_TRIGGERED, POST_ONLY, SELF_TRADE, SELL,
+    TRADE,
 )
 from engine.events cimport Event, next_event
 from engine.orders cimport BY_QUOTE, WAITING_STOP, OrderTable, order_close
 from engine.pair cimport (
-    PAIRS_MAX, crosses, filled_of, hold_of, is_due, limit_key_of, opposite_of, paying_balance, remaining_of, status_of,
-    value_of,
+    PAIRS_MAX, crosses, filled_of, hold_of, is_due, limit_key_of, opposite_of, paying_balance,
+    remaining_of, status_of, value_of,
 )
 from kline.bars cimport Bars
 from ledger.accounts cimport CoinAccounts, balance_of
@@ -73,17 +75,18 @@ cdef class Matching:
         self.accounts.open_user(user)
         self.orders.reserve_user(user)
 
-    # -- matching -----------------------------------------------------------------------------------------------------
+    # -- matching ----------------------------------------------------------------------------------
 
     cdef int match(self, Pair* pair, Taker* taker) except -1:
-        """Fill the taker against the opposite side as far as its limit, its quantity and its budget allow."""
+        """Fill the taker from the opposite side as far as limit, quantity and budget allow."""
         cdef Book* book = pair.book
         cdef BookSide* opposite = opposite_of(pair, taker.side)
         cdef OrderTable* table = &self.orders.table
         cdef Level* level
         cdef Order* maker
         cdef int64_t qty
-        while opposite.best != 0 and (taker.budget != 0 if taker.by_quote else taker.remaining != 0):
+        while (opposite.best != 0
+                and (taker.budget != 0 if taker.by_quote else taker.remaining != 0)):
             level = book.levels + opposite.best
             if key_of(opposite, level.price) > taker.limit_key:
                 break
@@ -129,7 +132,8 @@ cdef class Matching:
                     &coins[pair.base].house[<int> FEES], &coins[pair.quote].house[<int> FEES],
                     base_amount, quote_amount, buyer_fee, seller_fee)
         if taker.side == BUY and taker.price > price:
-            release(balance_of(coins, buyer, pair.quote), (taker.price - price) * qty * pair.quote_unit)
+            release(balance_of(coins, buyer, pair.quote),
+                    (taker.price - price) * qty * pair.quote_unit)
         taker.filled += qty
         taker.trades += 1
         if taker.by_quote:
@@ -168,7 +172,10 @@ cdef class Matching:
 
     cdef int walk(self, Pair* pair, uint32_t user, uint8_t side, uint64_t limit_key, int64_t qty,
                   int64_t* fillable, int64_t* cost) except -1:
-        """How much of `qty` would fill now, and at what cost in quote units (-1: beyond 2^63 - 1), self-trade minded."""
+        """How much of `qty` would fill now, and at what cost, with self-trade in mind.
+
+        The cost is in quote units, -1 where it is beyond 2^63 - 1.
+        """
         cdef BookSide* opposite = opposite_of(pair, side)
         cdef OrderTable* table = &self.orders.table
         cdef bint own_matters = pair.self_trade != ALLOW and table.users[user].count != 0
@@ -178,7 +185,8 @@ cdef class Matching:
         cdef int64_t here, total, value
         cdef bint stopped = False
         total = 0
-        while level != 0 and left != 0 and not stopped and key_of(opposite, pair.book.levels[level].price) <= limit_key:
+        while (level != 0 and left != 0 and not stopped
+                and key_of(opposite, pair.book.levels[level].price) <= limit_key):
             here = pair.book.levels[level].qty
             if own_matters:
                 here = 0
@@ -203,12 +211,13 @@ cdef class Matching:
         """Queue an order at its limit price."""
         cdef uint32_t slot = <uint32_t> (order - self.orders.table.orders)
         book_reserve(pair.book)
-        cdef uint32_t level = level_add(pair.book, &pair.book.sides[BIDS if order.side == BUY else ASKS], order.price)
+        cdef BookSide* side = &pair.book.sides[BIDS if order.side == BUY else ASKS]
+        cdef uint32_t level = level_add(pair.book, side, order.price)
         level_append(pair.book, level, self.orders.table.orders, slot)
         pair.book.levels[level].qty += order.remaining
         return 0
 
-    # -- stops --------------------------------------------------------------------------------------------------------
+    # -- stops -------------------------------------------------------------------------------------
 
     cdef int trigger_stops(self, Pair* pair) except -1:
         """Trigger stops while one is due; each may trade, and so make the next one due."""
@@ -221,7 +230,8 @@ cdef class Matching:
             if buys.best != 0 and is_due(BUY, levels[buys.best].price, pair.last_price):
                 self.trigger(pair, buys, self.orders.table.orders + levels[buys.best].head, &unread)
             elif sells.best != 0 and is_due(SELL, levels[sells.best].price, pair.last_price):
-                self.trigger(pair, sells, self.orders.table.orders + levels[sells.best].head, &unread)
+                self.trigger(pair, sells, self.orders.table.orders + levels[sells.best].head,
+                             &unread)
             else:
                 return 0
 
@@ -245,7 +255,7 @@ cdef class Matching:
         return self.finish_record(pair, order, &taker, result)
 
     cdef uint8_t hold_on_trigger(self, Pair* pair, Order* order, uint64_t limit_key) except? 255:
-        """Judge a triggered FOK and hold for a triggered market buy: 0, or the reason to cancel it."""
+        """Judge a triggered FOK, hold for a triggered market buy: 0, or why it is cancelled."""
         cdef bint market_buy = order.price == 0 and order.side == BUY and not order.flags & BY_QUOTE
         cdef int64_t possible, cost
         if not market_buy and order.tif != FOK:
@@ -253,25 +263,30 @@ cdef class Matching:
         self.walk(pair, order.user, order.side, limit_key, order.remaining, &possible, &cost)
         if order.tif == FOK and possible != order.remaining:
             return NOT_FILLED
-        if market_buy and (cost < 0 or not hold(balance_of(self.accounts.coins, order.user, pair.quote), cost)):
+        if market_buy and (cost < 0 or not hold(
+                balance_of(self.accounts.coins, order.user, pair.quote), cost)):
             return NO_MONEY
         return 0
 
-    cdef int finish_record(self, Pair* pair, Order* order, Taker* taker, ResultRow* result) except -1:
+    cdef int finish_record(self, Pair* pair, Order* order, Taker* taker,
+                           ResultRow* result) except -1:
         """What becomes of an order that had a record before it matched."""
         cdef uint8_t status = outcome_of(taker, order.tif)
         order.remaining = taker.budget if taker.by_quote else taker.remaining
         if status == CANCELLED:
-            return self.give_up(pair, order, SELF_TRADE if taker.met_own else NOT_FILLED, result, taker)
+            return self.give_up(pair, order, SELF_TRADE if taker.met_own else NOT_FILLED, result,
+                                taker)
         if status == OPEN:
             self.rest(pair, order)
-            answer(result, status_of(order), order.id, filled_of(order), order.remaining, taker.trades)
+            answer(result, status_of(order), order.id, filled_of(order), order.remaining,
+                   taker.trades)
             return 0
         release(paying_balance(self.accounts.coins, pair, order.user, order.side), taker.budget)
-        answer(result, FILLED, order.id, taker.filled if taker.by_quote else order.qty, 0, taker.trades)
+        answer(result, FILLED, order.id, taker.filled if taker.by_quote else order.qty, 0,
+               taker.trades)
         return self.close(order, FILLED, result.filled, 0)
 
-    # -- leaving ---------------------------------------------------------------------------------------------------------
+    # -- leaving -----------------------------------------------------------------------------------
 
     cdef int drop(self, Pair* pair, Order* order, uint8_t reason) except -1:
         """Cancel an order that rests or waits: out of the book, its hold returned."""
@@ -284,14 +299,20 @@ cdef class Matching:
         level_unlink(pair.book, &pair.book.sides[side], self.orders.table.orders, order)
         return self.give_up(pair, order, reason, &unread)
 
-    cdef int give_up(self, Pair* pair, Order* order, uint8_t reason, ResultRow* result, Taker* taker=NULL) except -1:
-        """Cancel an order that is in no level: its hold returned, its record closed. `taker`: how it matched before."""
+    cdef int give_up(self, Pair* pair, Order* order, uint8_t reason, ResultRow* result,
+                     Taker* taker=NULL) except -1:
+        """Cancel an order that is in no level: its hold returned, its record closed.
+
+        `taker` tells how it has matched before.
+        """
         cdef int64_t filled = filled_of(order)
         if order.flags & BY_QUOTE and taker is not NULL:
             filled = taker.filled
-        release(paying_balance(self.accounts.coins, pair, order.user, order.side), hold_of(pair, order))
+        release(paying_balance(self.accounts.coins, pair, order.user, order.side),
+                hold_of(pair, order))
         self.emit(ORDER_CANCELLED, order, remaining_of(order), reason)
-        answer(result, CANCELLED, order.id, filled, remaining_of(order), 0 if taker is NULL else taker.trades)
+        answer(result, CANCELLED, order.id, filled, remaining_of(order),
+               0 if taker is NULL else taker.trades)
         return self.close(order, CANCELLED, filled, remaining_of(order))
 
     cdef int close(self, Order* order, uint8_t status, int64_t filled, int64_t remaining) except -1:
@@ -301,7 +322,7 @@ cdef class Matching:
         order_close(&self.orders.table, order)
         return 0
 
-    # -- events -------------------------------------------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------------
 
     cdef int emit(self, uint8_t kind, Order* order, int64_t qty, uint8_t reason) except -1:
         cdef Event* event = blank_event(self.events, kind, self.seq)

@@ -13,6 +13,15 @@ cdef enum:
     WAITING_STOP = 8  # not triggered yet: the level is one of stop prices
 
 
+cdef enum:
+    SLOT_BITS = 26                    # 67 million open orders
+    SLOT_MASK = (1 << SLOT_BITS) - 1
+    ORDERS_MAX = SLOT_MASK - 1
+    # An entry has 6 bits for its distance, and an insertion takes no other entry more than one
+    # step farther: growing from here on keeps far away from the end.
+    CROWDED = 32
+
+
 cdef struct Order:
     uint64_t id
     int64_t price         # limit, in ticks; 0 for a stop_market
@@ -39,10 +48,11 @@ cdef struct UserOrders:
 
 cdef struct OrderTable:
     Order* orders         # by slot
-    uint64_t* index       # open addressing: low half of the order id << 32 | slot; 0: empty
+    uint32_t* index       # distance from the home << SLOT_BITS | slot; 0: empty
     UserOrders* users     # by user number
     uint32_t index_shift  # 64 - log2 of the index's size
     uint32_t index_mask
+    uint32_t farthest     # no entry was ever farther from its home, since the last growth
     uint32_t count        # open orders
     uint32_t used         # slots ever used, slot 0 included
     uint32_t free         # first of the freed slots, linked by `next`
@@ -63,62 +73,71 @@ cdef class Orders:
 
 cdef inline uint32_t index_home(OrderTable* table, uint64_t order_id) noexcept nogil:
     # Fibonacci hashing spreads consecutive ids evenly, so runs stay short (Knuth, TAOCP 3, 6.4).
-    return <uint32_t> ((<uint64_t> <uint32_t> order_id * 0x9E3779B97F4A7C15ULL) >> table.index_shift)
+    return <uint32_t> ((order_id * 0x9E3779B97F4A7C15ULL) >> table.index_shift)
 
 
 cdef inline uint32_t order_slot(OrderTable* table, uint64_t order_id) noexcept nogil:
     """The slot of an open order, 0 where there is none."""
     cdef uint32_t at = index_home(table, order_id)
-    cdef uint64_t entry
+    cdef uint32_t distance = 0
+    cdef uint32_t entry
     while True:
         entry = table.index[at]
-        if entry == 0:
+        if entry == 0 or entry >> SLOT_BITS < distance:
             return 0
-        if (entry >> 32) == <uint32_t> order_id and table.orders[<uint32_t> entry].id == order_id:
-            return <uint32_t> entry
+        # Only an entry as far from its home as we are has the same home.
+        if (entry >> SLOT_BITS == distance
+                and table.orders[entry & SLOT_MASK].id == order_id):
+            return entry & SLOT_MASK
         at = (at + 1) & table.index_mask
+        distance += 1
 
 
 cdef inline uint32_t order_slot_guess(OrderTable* table, uint64_t order_id) noexcept nogil:
-    """The slot that the index most likely gives, without a look at the record: for reading ahead."""
+    """The slot most likely given by the index, without a look at the record: for reading ahead."""
     cdef uint32_t at = index_home(table, order_id)
-    cdef uint32_t steps = 0
-    while steps < 4 and table.index[at] != 0 and (table.index[at] >> 32) != <uint32_t> order_id:
+    cdef uint32_t distance = 0
+    while distance < 4 and table.index[at] >> SLOT_BITS > distance:
         at = (at + 1) & table.index_mask
-        steps += 1
-    return <uint32_t> table.index[at]
+        distance += 1
+    return table.index[at] & SLOT_MASK
 
 
 cdef inline void index_insert(OrderTable* table, uint64_t order_id, uint32_t slot) noexcept nogil:
+    """Enter a slot; those nearer to their homes move on to make room (Robin Hood hashing)."""
     cdef uint32_t at = index_home(table, order_id)
-    while table.index[at] != 0:
+    cdef uint32_t entry = slot
+    cdef uint32_t there
+    while True:
+        there = table.index[at]
+        if there == 0:
+            break
+        if there >> SLOT_BITS < entry >> SLOT_BITS:
+            table.index[at] = entry
+            entry = there
         at = (at + 1) & table.index_mask
-    table.index[at] = (order_id << 32) | slot
+        entry += 1 << SLOT_BITS
+        if entry >> SLOT_BITS > table.farthest:
+            table.farthest = entry >> SLOT_BITS
+    table.index[at] = entry
 
 
 cdef inline void index_remove(OrderTable* table, uint32_t slot) noexcept nogil:
-    """Take an entry out and close the gap behind it, so that no tombstone is needed."""
-    cdef uint64_t entry
-    cdef uint32_t home
-    cdef uint32_t gap = index_home(table, table.orders[slot].id)
-    while <uint32_t> table.index[gap] != slot:
-        gap = (gap + 1) & table.index_mask
-    cdef uint32_t at = gap
-    while True:
+    """Take a slot out, and move those behind it one nearer to their homes: no tombstone."""
+    cdef uint32_t at = index_home(table, table.orders[slot].id)
+    cdef uint32_t behind
+    while table.index[at] & SLOT_MASK != slot:
         at = (at + 1) & table.index_mask
-        entry = table.index[at]
-        if entry == 0:
-            break
-        home = index_home(table, entry >> 32)
-        # An entry may move back to the gap only if that is not before its home.
-        if ((at - home) & table.index_mask) >= ((at - gap) & table.index_mask):
-            table.index[gap] = entry
-            gap = at
-    table.index[gap] = 0
+    behind = (at + 1) & table.index_mask
+    while table.index[behind] >> SLOT_BITS != 0:
+        table.index[at] = table.index[behind] - (1 << SLOT_BITS)
+        at = behind
+        behind = (at + 1) & table.index_mask
+    table.index[at] = 0
 
 
 cdef inline Order* order_open(OrderTable* table, uint64_t order_id, uint32_t user) noexcept nogil:
-    """A fresh record, indexed and first in its user's list; `Orders.reserve` must have been called."""
+    """A fresh record, indexed and first in its user's list (`Orders.reserve` first)."""
     cdef uint32_t slot = table.free
     cdef Order* order
     cdef UserOrders* mine = table.users + user
@@ -146,7 +165,7 @@ cdef inline Order* order_open(OrderTable* table, uint64_t order_id, uint32_t use
 
 
 cdef inline void order_close(OrderTable* table, Order* order) noexcept nogil:
-    """Forget an order: out of the index and its user's list, its slot free. It is in no level any more."""
+    """Forget an order that is in no level any more: index and user's list too, its slot free."""
     cdef uint32_t slot = <uint32_t> (order - table.orders)
     cdef UserOrders* mine = table.users + order.user
     index_remove(table, slot)

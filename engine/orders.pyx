@@ -1,7 +1,7 @@
-"""The table of open orders: its growth, its bytes, its invariants. What is done per order is inlined in orders.pxd.
+"""The table of open orders: its growth, its bytes, its invariants (per order: orders.pxd).
 
-Invariants (`check`): the index finds each open order and nothing else; each user's list holds just his open orders,
-newest first; slots are either open or in the free list.
+Invariants (`check`): the index finds each open order and nothing else; each user's list holds just
+his open orders, newest first; slots are either open or in the free list.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -17,7 +17,7 @@ cdef enum:
 if sizeof(Order) != 64:
     raise ImportError(f"an order has {sizeof(Order)} bytes, not one cache line of 64")
 
-HEAD = struct.Struct("<IIIIII")   # count, used, free, index bits, users, 0
+HEAD = struct.Struct("<IIIIII")   # count, used, free, index bits, users, farthest
 
 
 cdef class Orders:
@@ -42,28 +42,31 @@ cdef class Orders:
             if region_reserve(&table.order_region, (<size_t> table.used + 1) * sizeof(Order)) != 0:
                 raise MemoryError
             table.orders = <Order*> table.order_region.base
-        if table.count >= (table.index_mask >> 2) * 3:
+        if table.count >= (table.index_mask >> 2) * 3 or table.farthest >= CROWDED:
             self.rehash(65 - table.index_shift)
         return 0
 
     cdef int rehash(self, uint32_t bits) except -1:
         cdef OrderTable* table = &self.table
         cdef Region old = table.index_region
-        cdef uint64_t* entries = table.index
+        cdef uint32_t* entries = table.index
         cdef uint64_t size = 0 if entries is NULL else <uint64_t> table.index_mask + 1
         cdef uint64_t at
+        cdef uint32_t slot
         cdef Region new
         new.base = NULL
         new.bytes = 0
-        if region_reserve(&new, (<size_t> 1 << bits) * sizeof(uint64_t)) != 0:
+        if region_reserve(&new, (<size_t> 1 << bits) * sizeof(uint32_t)) != 0:
             raise MemoryError
         table.index_region = new
-        table.index = <uint64_t*> new.base
+        table.index = <uint32_t*> new.base
+        table.farthest = 0
         table.index_shift = 64 - bits
         table.index_mask = <uint32_t> ((<uint64_t> 1 << bits) - 1)
         for at in range(size):
             if entries[at] != 0:
-                index_insert(table, table.orders[<uint32_t> entries[at]].id, <uint32_t> entries[at])
+                slot = entries[at] & SLOT_MASK
+                index_insert(table, table.orders[slot].id, slot)
         region_release(&old)
         return 0
 
@@ -80,9 +83,12 @@ cdef class Orders:
         """The table as bytes: head, records, index, list heads."""
         cdef OrderTable* table = &self.table
         return b"".join((
-            HEAD.pack(table.count, table.used, table.free, 64 - table.index_shift, table.users_capacity, 0),
-            PyBytes_FromStringAndSize(<char*> table.orders, <Py_ssize_t> table.used * sizeof(Order)),
-            PyBytes_FromStringAndSize(<char*> table.index, (<Py_ssize_t> table.index_mask + 1) * sizeof(uint64_t)),
+            HEAD.pack(table.count, table.used, table.free, 64 - table.index_shift,
+                      table.users_capacity, table.farthest),
+            PyBytes_FromStringAndSize(<char*> table.orders,
+                                      <Py_ssize_t> table.used * sizeof(Order)),
+            PyBytes_FromStringAndSize(<char*> table.index,
+                                      (<Py_ssize_t> table.index_mask + 1) * sizeof(uint32_t)),
             PyBytes_FromStringAndSize(<char*> table.users,
                                       (<Py_ssize_t> table.users_capacity + 1) * sizeof(UserOrders)),
         ))
@@ -93,11 +99,12 @@ cdef class Orders:
         cdef Orders orders = Orders()
         cdef OrderTable* table = &orders.table
         cdef const char* at = PyBytes_AS_STRING(dumped)
-        count, used, free, bits, users, _ = HEAD.unpack_from(dumped)
+        count, used, free, bits, users, farthest = HEAD.unpack_from(dumped)
         cdef size_t orders_size = <size_t> used * sizeof(Order)
-        cdef size_t index_size = (<size_t> 1 << <int> bits) * sizeof(uint64_t)
+        cdef size_t index_size = (<size_t> 1 << <int> bits) * sizeof(uint32_t)
         cdef size_t users_size = (<size_t> users + 1) * sizeof(UserOrders)
-        if PyBytes_GET_SIZE(dumped) != <Py_ssize_t> (HEAD.size + orders_size + index_size + users_size):
+        if (PyBytes_GET_SIZE(dumped)
+                != <Py_ssize_t> (HEAD.size + orders_size + index_size + users_size)):
             raise ValueError(f"{len(dumped)} bytes are no table of {used} slots")
         orders.rehash(bits)
         orders.reserve_user(users)
@@ -111,13 +118,14 @@ cdef class Orders:
         table.count = count
         table.used = used
         table.free = free
+        table.farthest = farthest
         return orders
 
     def __len__(self):
         return self.table.count
 
     def open(self, uint64_t order_id, uint32_t user, int64_t remaining):
-        """Open a record with nothing but these: what the exchange does, one by one. Returns its slot."""
+        """Open a record with nothing but these, as the exchange does; returns its slot."""
         self.reserve_user(user)
         self.reserve()
         cdef Order* order = order_open(&self.table, order_id, user)
@@ -137,7 +145,8 @@ cdef class Orders:
 
     def of_user(self, uint32_t user):
         """The ids of a user's open orders, newest first."""
-        cdef uint32_t slot = self.table.users[user].newest if user <= self.table.users_capacity else 0
+        cdef bint known = user <= self.table.users_capacity
+        cdef uint32_t slot = self.table.users[user].newest if known else 0
         ids = []
         while slot != 0:
             ids.append(self.table.orders[slot].id)
@@ -147,7 +156,8 @@ cdef class Orders:
     def memory(self):
         """Bytes in use for records, index and list heads."""
         cdef OrderTable* table = &self.table
-        return (<size_t> table.used * sizeof(Order), (<size_t> table.index_mask + 1) * sizeof(uint64_t),
+        return (<size_t> table.used * sizeof(Order),
+                (<size_t> table.index_mask + 1) * sizeof(uint32_t),
                 (<size_t> table.users_capacity + 1) * sizeof(UserOrders))
 
     def check(self):
@@ -184,5 +194,6 @@ cdef class Orders:
                     break
                 newer, slot, length = slot, table.orders[slot].older, length + 1
             if length != table.users[user].count:
-                faults.append(f"user {user}: {length} orders in the list, {table.users[user].count} counted")
+                faults.append(f"user {user}: {length} orders in the list,"
+                              f" {table.users[user].count} counted")
         return faults

@@ -1,4 +1,4 @@
-"""A pair as the hot path sees it, and what its numbers mean for an order: values, holds, limits, status."""
+"""A pair as the hot path sees it, and what an order is worth, holds, and may do in it."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -34,7 +34,8 @@ cdef inline int64_t hold_of(Pair* pair, Order* order) noexcept nogil:
         return order.remaining * pair.base_unit
     if order.flags & BY_QUOTE:
         return order.remaining
-    return order.price * order.remaining * pair.quote_unit   # a stop_market by qty has no price: it holds nothing
+    # A stop_market by qty has no price: it holds nothing.
+    return order.price * order.remaining * pair.quote_unit
 
 
 cdef inline int64_t value_of(Pair* pair, int64_t price, int64_t qty) noexcept nogil:
@@ -43,7 +44,8 @@ cdef inline int64_t value_of(Pair* pair, int64_t price, int64_t qty) noexcept no
     return ticks if ticks < 0 else product_of(ticks, pair.quote_unit)
 
 
-cdef inline Balance* paying_balance(CoinAccounts* coins, Pair* pair, uint32_t user, uint8_t side) noexcept nogil:
+cdef inline Balance* paying_balance(CoinAccounts* coins, Pair* pair, uint32_t user,
+                                    uint8_t side) noexcept nogil:
     """What an order of this side holds from."""
     return balance_of(coins, user, pair.base if side == SELL else pair.quote)
 
@@ -80,4 +82,5 @@ cdef inline uint64_t limit_key_of(Pair* pair, uint8_t side, int64_t price) noexc
 
 cdef inline bint crosses(Pair* pair, uint8_t side, uint64_t limit_key) noexcept nogil:
     cdef BookSide* opposite = opposite_of(pair, side)
-    return opposite.best != 0 and key_of(opposite, pair.book.levels[opposite.best].price) <= limit_key
+    return (opposite.best != 0
+            and key_of(opposite, pair.book.levels[opposite.best].price) <= limit_key)

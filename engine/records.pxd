@@ -1,4 +1,4 @@
-"""A growing run of fixed-size records, written by the core and read by anyone through the buffer protocol."""
+"""A growing run of fixed-size records: the core writes, anyone reads by the buffer protocol."""
 
 
 cdef class RecordBuffer:
@@ -11,8 +11,11 @@ cdef class RecordBuffer:
 
 
 cdef class BufferPool:
-    """Buffers of one record size. One that nobody but the pool refers to is used again, so that a steady stream of
-    batches neither allocates nor touches fresh pages."""
+    """Buffers of one record size.
+
+    One that nobody but the pool refers to is used again, so that a steady stream of batches
+    neither allocates nor touches fresh pages.
+    """
     cdef list buffers
     cdef Py_ssize_t record_bytes
 

@@ -10,7 +10,7 @@ cdef enum:
 
 
 cdef class RecordBuffer:
-    """Bytes-like and read-only; `len` counts bytes. It is never written to again while anyone refers to it."""
+    """Bytes-like, read-only, not written again while anyone refers to it; `len` is bytes."""
 
     def __init__(self, Py_ssize_t record_bytes):
         self.record_bytes = record_bytes

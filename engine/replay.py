@@ -5,8 +5,8 @@ written. Each frame has a digest of what it gave when it was live, and must give
 
 Invariants:
 - A difference is never passed over: ReplayDiverged names the first frame that had one.
-- `replay` changes nothing on the disk. `write_snapshot` and `rebuild_history` hold the folder's lock,
-  so no house runs meanwhile.
+- `replay` changes nothing on the disk. `write_snapshot` and `rebuild_history` hold the folder's
+  lock, so no house runs meanwhile.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def load_newest(directory: Path, max_seq: int | None = None,
 
 
 class Follower:
-    """A core that replays a data folder's journal, also while it grows; `frame` is the last applied."""
+    """A core that replays a data folder's journal, also while it grows. `frame`: the last one."""
 
     def __init__(self, directory: Path, core: Core):
         """Begin behind the core's last command. Reads nothing yet."""

@@ -12,7 +12,7 @@ The first record is DURABLE with the seq that the house has recovered.
 
 Invariants:
 - `history_seq` is committed. It goes back only where a restarted scribe has to begin anew.
-- One DURABLE at a time is unanswered; the next one tells the newest seq. A batch costs nothing here.
+- One DURABLE at a time is unanswered; the next tells the newest seq. A batch costs nothing here.
 - A death that was not asked for is logged and the scribe restarted, once in RESTART_GAP_S. A house
   whose scribe is gone (`failed`) serves on, but without history and new snapshots.
 """
@@ -193,7 +193,7 @@ class Scribe:
                     continue
                 except OSError as error:
                     reason = str(error)
-            log.critical("the scribe died again: no history and no snapshots from now on: %s", reason)
+            log.critical("the scribe died again: no history, no snapshots from now on: %s", reason)
             self._give_up(reason)
             return
 

@@ -68,7 +68,7 @@ def snapshot_path(directory: Path, seq: int) -> Path:
 
 
 def list_snapshots(directory: Path) -> list[tuple[int, Path]]:
-    """(seq, path) of every file with a snapshot's name, newest first; its content is not looked at."""
+    """(seq, path) of every file with a snapshot's name, newest first, not looked into."""
     found = [(int(path.stem), path) for path in Path(directory).glob(f"*{SUFFIX}")
              if path.stem.isascii() and path.stem.isdigit()]
     return sorted(found, reverse=True)
@@ -100,7 +100,7 @@ def write_snapshot_file(directory: Path, snapshot: Snapshot, dump: bytes,
 
 
 def remove_old(directory: Path, keep: int) -> None:
-    """Remove what a crash left unfinished and all snapshots but the newest `keep` (at least one)."""
+    """Remove what a crash left unfinished, and all but the newest `keep` (at least one)."""
     for path in Path(directory).glob("*.tmp"):
         path.unlink(missing_ok=True)
     for _, path in list_snapshots(directory)[max(keep, 1):]:

@@ -20,10 +20,11 @@ from engine.core import Core
 from engine.events import decode
 from engine.halt import Halt
 from engine.history import open_reader, read_ledger_sums
-from engine.history_writer import APPLICATION_ID, HISTORY_FILE, SCHEMA_VERSION, read_reached
+from engine.history_writer import (
+    APPLICATION_ID, HISTORY_FILE, SCHEMA_VERSION, Reached, read_reached)
 from engine.journal import Frame, JournalDamage, JournalReader
 from engine.replay import (
-    JOURNAL_FOLDER, SNAPSHOT_FOLDER, Progress, ReplayDiverged, apply_frame, last_frame)
+    JOURNAL_FOLDER, SNAPSHOT_FOLDER, Progress, apply_frame, last_frame)
 from engine.snapshot import (
     Snapshot, SnapshotOutdated, SnapshotUnusable, list_snapshots, read_snapshot)
 
@@ -71,6 +72,7 @@ class Verification:
         self.snapshots: dict[int, Path] = {
             seq: path for seq, path in list_snapshots(directory / SNAPSHOT_FOLDER)}
         self.history: sqlite3.Connection | None = None
+        self.reached: Reached | None = None
 
     def run(self) -> Report:
         report = self.report

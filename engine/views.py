@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class OrderView(NamedTuple):
-    """An open order. price, stop_price in ticks; qty, remaining in lots; quote_amount in quote units.
+    """An open order. Prices are in ticks; qty, remaining in lots; quote_amount in quote units.
 
     `remaining` is 0 for an order by quote amount; stop_price is 0 once the order is triggered.
     """

@@ -1,6 +1,7 @@
 """Who owns what: available and frozen units per user and coin, and the accounts of the house.
 
-Balances of a coin are one array, indexed by user number: finding one is an addition, and it costs 16 bytes.
+Balances of a coin are one array, indexed by user number: finding one is an addition, and it costs
+16 bytes.
 """
 
 from libc.stdint cimport int64_t, uint32_t

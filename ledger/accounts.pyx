@@ -1,7 +1,8 @@
 """The accounts of accounts.pxd, and the postings of single commands between them.
 
-Invariants (`check`): no user's available or frozen is negative; for each coin the sum over all users and house
-accounts is zero. A coin's supply never exceeds 2^63 - 1: `credit` refuses what would.
+Invariants (`check`): no user's available or frozen is negative; for each coin the sum over all
+users and house accounts is zero. A coin's supply never exceeds 2^63 - 1: `credit` refuses what
+would.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -19,8 +20,9 @@ cdef enum:
 cdef class Accounts:
     """All balances of a house. Coins and users are numbered from 1, without gaps.
 
-    Postings take units of the coin, at least 0. They return False, and change nothing, where a balance is too
-    small or a sum would exceed 2^63 - 1; IndexError for a coin, user or house account that does not exist.
+    Postings take units of the coin, at least 0. They return False, and change nothing, where a
+    balance is too small or a sum would exceed 2^63 - 1; IndexError for a coin, user or house
+    account that does not exist.
     """
 
     def __cinit__(self):
@@ -88,7 +90,8 @@ cdef class Accounts:
         """House account -> available."""
         cdef Balance* balance = self.balance(user, coin)
         cdef int64_t* account = &self.coin(coin).house[house_index(house)]
-        # The account that money enters from is the negative of the supply: this bound keeps every sum in range.
+        # The account that money enters from is the negative of the supply: this bound keeps every
+        # sum in range.
         if amount < 0 or sum_of(0 if account[0] > 0 else -account[0], amount) < 0:
             return False
         account[0] -= amount
@@ -171,7 +174,8 @@ cdef class Accounts:
         cdef uint32_t coin
         parts = [self.coin_count.to_bytes(4, "little"), self.user_count.to_bytes(4, "little")]
         for coin in range(1, self.coin_count + 1):
-            parts.append(PyBytes_FromStringAndSize(<char*> self.coins[coin].house, HOUSE_MAX * sizeof(int64_t)))
+            parts.append(PyBytes_FromStringAndSize(<char*> self.coins[coin].house,
+                                                   HOUSE_MAX * sizeof(int64_t)))
             parts.append(PyBytes_FromStringAndSize(<char*> (self.coins[coin].balances + 1),
                                                    <Py_ssize_t> self.user_count * sizeof(Balance)))
         return b"".join(parts)
@@ -186,8 +190,10 @@ cdef class Accounts:
         cdef size_t house_size = HOUSE_MAX * sizeof(int64_t)
         cdef size_t balances_size = <size_t> users * sizeof(Balance)
         cdef uint32_t coin
-        if coins > COINS_MAX or PyBytes_GET_SIZE(dumped) != 8 + coins * <Py_ssize_t> (house_size + balances_size):
-            raise ValueError(f"{len(dumped)} bytes are no accounts of {coins} coins and {users} users")
+        if (coins > COINS_MAX or PyBytes_GET_SIZE(dumped)
+                != 8 + coins * <Py_ssize_t> (house_size + balances_size)):
+            raise ValueError(f"{len(dumped)} bytes are no accounts of {coins} coins"
+                             f" and {users} users")
         at += 8
         while accounts.capacity <= users:
             accounts.capacity *= 2

@@ -1,4 +1,4 @@
-"""Integer arithmetic on money: every product is formed in 128 bits, and an overflow is an answer, not a wrap.
+"""Integer arithmetic on money: products in 128 bits; an overflow is an answer, not a wrap.
 
 Nothing here raises; nothing here rounds but `fee_of`, which rounds down.
 """

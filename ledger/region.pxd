@@ -1,7 +1,8 @@
 """A growing, zero-filled run of memory for arrays of structs, addressed by index.
 
-Growing keeps what is there, may move it, and fills the new part with zeros without touching it (anonymous mapping):
-room that is not used costs no memory. Large regions ask for huge pages, which spares random access most TLB misses.
+Growing keeps what is there, may move it, and fills the new part with zeros without touching it
+(anonymous mapping): room that is not used costs no memory. Large regions ask for huge pages, which
+spares random access most TLB misses.
 """
 
 cdef extern from * nogil:
@@ -28,7 +29,8 @@ cdef extern from * nogil:
         if (region->bytes)
             base = mremap(region->base, region->bytes, room, MREMAP_MAYMOVE);
         else
-            base = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            base = mmap(NULL, room, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (base == MAP_FAILED) return -1;
         region->base = (char *) base;
         region->bytes = room;

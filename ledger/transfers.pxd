@@ -1,7 +1,8 @@
-"""Double entry on balances: hold, release, settle a fill. Every unit that leaves one account enters another.
+"""Double entry: hold, release, settle a fill. A unit that leaves one account enters another.
 
-Unchecked and inlined into the matching loop: the caller has made sure that the frozen part covers what it moves.
-Nothing can overflow: a coin's supply is at most 2^63 - 1 (`Accounts.credit` refuses more).
+Unchecked and inlined into the matching loop: the caller has made sure that the frozen part covers
+what it moves. Nothing can overflow: a coin's supply is at most 2^63 - 1 (`Accounts.credit` refuses
+more).
 """
 
 from libc.stdint cimport int64_t
@@ -29,7 +30,7 @@ cdef inline void settle_fill(
     int64_t* base_fees, int64_t* quote_fees,
     int64_t base_amount, int64_t quote_amount, int64_t buyer_fee, int64_t seller_fee,
 ) noexcept nogil:
-    """The buyer's frozen quote and the seller's frozen base change hands; each receives net of its fee."""
+    """The buyer's frozen quote and the seller's frozen base change hands, each net of a fee."""
     buyer_quote.frozen -= quote_amount
     seller_base.frozen -= base_amount
     buyer_base.available += base_amount - buyer_fee

@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.core import Core
-from tests.model.commands import AmendOrder, CancelOrder, encode_batch
+from tests.model.commands import AmendOrder, CancelOrder
 from tests.model.comparison import apply_both, compare_bars, compare_state, require_equal
 from tests.model.exchange import Model
 from tests.model.tally import Tally
 from tests.model.workload import Workload
 
-BARS_EVERY = 15               # checkpoints: bars are recomputed from all trades, which takes long
+BARS_EVERY = 20               # checkpoints: bars are recomputed from all trades, which takes long
 SHRINK_SECONDS = 120
 SHRINK_TAILS = (1_000, 10_000, 100_000)
 

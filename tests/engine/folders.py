@@ -55,7 +55,7 @@ class Live:
         writer.start(asyncio.get_running_loop(), done.put_nowait)
         for _ in range(batches):
             commands, ts_ns = self.trader.next_batch()
-            first_seq = self.core.seq + 1
+            first_seq, ts_ns = self.core.seq + 1, max(ts_ns, self.core.ts_ns)
             outcome = self.core.apply(commands, first_seq, ts_ns)
             writer.write(first_seq, outcome.count, ts_ns,
                          outcome_digest(outcome.results, outcome.events), commands)

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from engine.orders import Orders
 
 # Ids that collide: equal in their low 32 bits, or neighbours, or far apart.
-order_ids = st.one_of(st.integers(1, 50), st.builds(lambda high, low: high << 32 | low, st.integers(0, 9),
-                                                    st.integers(1, 5)), st.integers(1, 2**64 - 1))
+order_ids = st.one_of(
+    st.integers(1, 50),
+    st.builds(lambda high, low: high << 32 | low, st.integers(0, 9), st.integers(1, 5)),
+    st.integers(1, 2**64 - 1),
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -28,7 +31,8 @@ def test_open_and_close_agree_with_a_dict(steps):
         assert len(orders) == len(model)
         assert all(orders.slot(known) for known in model)
         for user in range(1, 5):
-            assert orders.of_user(user) == [known for known in reversed(model) if model[known] == user]
+            assert orders.of_user(user) == [
+                known for known in reversed(model) if model[known] == user]
 
 
 def test_the_index_grows_and_the_slots_are_used_again():

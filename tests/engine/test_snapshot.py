@@ -139,5 +139,23 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path, monkeypatch):
     assert newest_good(tmp_path)[1] == b"first"
 
 
+def test_it_is_synced_before_it_has_its_name_and_so_is_the_name(tmp_path, monkeypatch):
+    steps, fsync, rename = [], os.fsync, os.rename
+
+    def noted_fsync(descriptor):
+        steps.append(("sync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def noted_rename(old, new):
+        steps.append(("rename", str(new)))
+        rename(old, new)
+
+    monkeypatch.setattr("os.fsync", noted_fsync)
+    monkeypatch.setattr("os.rename", noted_rename)
+    path = write_snapshot_file(tmp_path, SNAPSHOT, DUMP)
+    assert steps == [("sync", str(path.with_suffix(".tmp"))), ("rename", str(path)),
+                     ("sync", str(tmp_path))]
+
+
 def test_the_head_is_128_bytes():
     assert len(encode_head(SNAPSHOT, DUMP)) == HEAD.size == 128

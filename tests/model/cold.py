@@ -13,6 +13,7 @@ from tests.model.state import Coin, Pair, User
 OPEN_STATUSES = (WithdrawalStatus.REQUESTED, WithdrawalStatus.APPROVED)
 FEE_RATE_MAX_PPM = 999_999
 SCALE_MAX = 8
+OPEN_WITHDRAWALS_MAX = 1_000     # of one user
 
 
 def handle(model, command: commands.Cold) -> tuple[int, object]:
@@ -131,6 +132,9 @@ def request_withdrawal(model, c: commands.RequestWithdrawal) -> tuple[int, objec
         return Result.BAD_AMOUNT, None
     if c.coin not in user.addresses:
         return Result.NO_WITHDRAW_ADDRESS, None
+    open_ones = sum(withdrawal["uid"] == c.uid for withdrawal in open_withdrawals(model))
+    if open_ones >= OPEN_WITHDRAWALS_MAX:
+        return Result.TOO_MANY_WITHDRAWALS, None
     if amount > available or amount == 0:
         return Result.NOT_ENOUGH_MONEY, None
     if amount <= fee:
