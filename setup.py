@@ -8,6 +8,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 MODULES = [
     "ledger.accounts",
@@ -20,10 +21,30 @@ MODULES = [
     "engine.book",
     "engine.matching",
     "engine.exchange",
+    "engine.ahead",
     "engine.core",
 ]
+# The last two are for code that is generated: functions that nobody calls, loops over enums.
 COMPILE_FLAGS = ["-O3", "-fno-strict-aliasing", "-fno-semantic-interposition", "-Wall",
-                 "-Wno-unused-function"]
+                 "-Wno-unused-function", "-Wno-sign-compare"]
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "embedsignature": True,
+}
+
+
+class TranslatingBuild(build_ext):
+    """Translates the modules to C when they are built: a source distribution keeps the .pyx."""
+
+    def run(self) -> None:
+        translated = {module.name: module.sources
+                      for module in cythonize(self.extensions, compiler_directives=DIRECTIVES)}
+        for extension in self.extensions:
+            extension.sources = translated[extension.name]
+        super().run()
 
 
 def extensions() -> list[Extension]:
@@ -36,16 +57,9 @@ def extensions() -> list[Extension]:
 
 
 setup(
-    ext_modules=cythonize(
-        extensions(),
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "initializedcheck": False,
-            "embedsignature": True,
-        },
-    ),
-    # The compiler runs once for each core: most of a build from nothing is its time.
+    ext_modules=extensions(),
+    cmdclass={"build_ext": TranslatingBuild},
+    # One compiler for each core. The translation stays in one process: a pool of them would run
+    # this file again wherever Python does not fork.
     options={"build_ext": {"parallel": len(os.sched_getaffinity(0))}},
 )

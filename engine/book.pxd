@@ -59,7 +59,14 @@ cdef uint32_t level_find(Book* book, BookSide* side, int64_t price) noexcept nog
 cdef uint32_t level_add(Book* book, BookSide* side, int64_t price) noexcept nogil
 cdef void level_remove(Book* book, BookSide* side, uint32_t level) noexcept nogil
 cdef uint32_t level_after(Book* book, BookSide* side, uint32_t level) noexcept nogil
+cdef void level_prefetch(Book* book, BookSide* side, int64_t price, uint32_t nodes) noexcept nogil
 cdef int book_reserve(Book* book) except -1
+
+cdef extern from * nogil:
+    """
+    #define prefetch_line(address) __builtin_prefetch(address, 1, 3)
+    """
+    void prefetch_line(const void* address)
 
 
 cdef inline uint64_t key_of(BookSide* side, int64_t price) noexcept nogil:

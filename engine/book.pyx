@@ -207,6 +207,22 @@ cdef uint32_t level_after(Book* book, BookSide* side, uint32_t level) noexcept n
     return lowest_level(book, after) if after != 0 else 0
 
 
+cdef void level_prefetch(Book* book, BookSide* side, int64_t price, uint32_t nodes) noexcept nogil:
+    """Follow a price's path through so many nodes, and ask for the line that comes next."""
+    cdef uint64_t key = key_of(side, price)
+    cdef uint32_t ref = side.root
+    while nodes != 0 and ref != 0 and not is_level(ref):
+        ref = child_at(book, ref, key)[0]
+        nodes -= 1
+    if ref == 0:
+        return
+    if is_level(ref):
+        prefetch_line(book.levels + (ref & LEVEL_MASK))
+    else:
+        prefetch_line(book.nodes + (ref & NODE_MASK))
+        prefetch_line(book.prefixes + (ref & NODE_MASK))
+
+
 cdef int book_reserve(Book* book) except -1:
     """Make sure that the next `level_add` has a level and a node."""
     if (book.level_free == 0

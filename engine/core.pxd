@@ -19,6 +19,7 @@ cdef class Outcome:
 cdef class Core:
     cdef readonly uint64_t seq        # of the last command applied
     cdef readonly int64_t ts_ns       # its time
+    cdef public bint reads_ahead      # also in a small state, where it costs more than it gives
     cdef readonly Exchange exchange
     cdef readonly Accounts accounts
     cdef readonly object coins        # ledger.listings.Coins

@@ -13,6 +13,7 @@ import struct
 import msgpack
 import xxhash
 
+from engine.ahead cimport Ahead, ahead_start, ahead_step
 from engine.book cimport ASKS, BIDS, OrderBook
 from engine.codes cimport (
     ADD_COIN, AMEND_ORDER, BAD_COMMAND, CANCEL_ALL, CANCEL_ORDER, HAS_CLIENT_ID, PLACE_ORDER,
@@ -39,11 +40,10 @@ from ledger.users import Users
 from ledger.withdrawals import Withdrawals
 
 cdef enum:
-    # How many commands ahead the reading of memory starts, step by step (engine/exchange, reading
-    # ahead), and from how many orders or users on: below that everything is in the caches anyway.
-    STEP_AHEAD = 6
-    AHEAD_FROM_ORDERS = 1 << 14
-    AHEAD_FROM_USERS = 1 << 16
+    # From how many orders or users on to read ahead (engine/ahead): below that all is in the
+    # caches anyway.
+    LARGE_ORDERS = 1 << 14
+    LARGE_USERS = 1 << 16
 
 LAYOUT = b"orebook state 1\n"
 HEAD = struct.Struct("<Qq")
@@ -122,41 +122,19 @@ cdef class Core:
 
     cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows,
                        dict values) except -1:
-        """The one dispatch of commands. Reads ahead, in three steps, in a large state."""
+        """The one dispatch of commands; in a large state it reads ahead."""
         cdef Exchange exchange = self.exchange
         cdef const Head* head = first
-        cdef const Head* near = first
-        cdef const Head* middle = first
-        cdef const Head* far = first
-        cdef bint ahead = (exchange.orders.table.used > AHEAD_FROM_ORDERS
-                           or exchange.accounts.user_count > AHEAD_FROM_USERS)
+        cdef Ahead ahead
+        cdef bint large = (self.reads_ahead or exchange.orders.table.used > LARGE_ORDERS
+                           or exchange.accounts.user_count > LARGE_USERS)
         cdef ResultRow* row = rows
         cdef uint16_t kind
-        cdef int step
-        if ahead:
-            for step in range(3 * STEP_AHEAD):
-                if far < end:
-                    far = next_of(far)
-                if step >= STEP_AHEAD and middle < end:
-                    middle = next_of(middle)
-                if step >= 2 * STEP_AHEAD and near < end:
-                    near = next_of(near)
+        if large:
+            ahead_start(&ahead, first, end)
         while head < end:
-            if ahead:
-                if far < end:
-                    if far.kind == PLACE_ORDER:
-                        exchange.prefetch_user(<const PlaceOrder*> far)
-                    elif far.kind == CANCEL_ORDER or far.kind == AMEND_ORDER:
-                        exchange.prefetch_named(<const CancelOrder*> far)
-                    far = next_of(far)
-                if middle < end:
-                    if middle.kind == CANCEL_ORDER or middle.kind == AMEND_ORDER:
-                        exchange.prefetch_order(<const CancelOrder*> middle)
-                    middle = next_of(middle)
-                if near < end:
-                    if near.kind == CANCEL_ORDER or near.kind == AMEND_ORDER:
-                        exchange.prefetch_around(<const CancelOrder*> near)
-                    near = next_of(near)
+            if large:
+                ahead_step(&ahead, exchange, self.seq + 1)
             kind = head.kind
             self.seq += 1
             row.code = BAD_COMMAND

@@ -19,10 +19,6 @@ cdef class Exchange(Matching):
     cdef int cancel(self, const CancelOrder* command, uint64_t seq, ResultRow* result) except -1
     cdef int cancel_all(self, const CancelAll* command, uint64_t seq, ResultRow* result) except -1
     cdef int amend(self, const AmendOrder* command, uint64_t seq, ResultRow* result) except -1
-    cdef void prefetch_named(self, const CancelOrder* command) noexcept nogil
-    cdef void prefetch_order(self, const CancelOrder* command) noexcept nogil
-    cdef void prefetch_around(self, const CancelOrder* command) noexcept nogil
-    cdef void prefetch_user(self, const PlaceOrder* command) noexcept nogil
 
     cdef int place_checked(self, const PlaceOrder* command, bytes client_id,
                            ResultRow* result) except -1

@@ -451,39 +451,3 @@ cdef class Exchange(Matching):
         event.qty = qty
         event.reason = reason
         return 0
-
-    # -- reading ahead -----------------------------------------------------------------------------
-    # A batch is known before it is applied: while one command runs, the lines that later ones
-    # need are on their way.
-
-    cdef void prefetch_named(self, const CancelOrder* command) noexcept nogil:
-        """First step for a command that names an order: its entry in the index."""
-        prefetch_line(self.orders.table.index + index_home(&self.orders.table, command.order_id))
-
-    cdef void prefetch_order(self, const CancelOrder* command) noexcept nogil:
-        """Second step: its record."""
-        prefetch_line(self.orders.table.orders
-                      + order_slot_guess(&self.orders.table, command.order_id))
-
-    cdef void prefetch_around(self, const CancelOrder* command) noexcept nogil:
-        """Third step: its level, its neighbours, its user's balances."""
-        cdef OrderTable* table = &self.orders.table
-        cdef Order* order = table.orders + order_slot_guess(table, command.order_id)
-        cdef Pair* pair
-        if order.id != command.order_id or order.pair == 0:
-            return
-        pair = &self.pairs[order.pair]
-        prefetch_line(pair.book.levels + order.level)
-        prefetch_line(table.users + order.user)
-        prefetch_line(paying_balance(self.accounts.coins, pair, order.user, order.side))
-        if order.prev != 0:
-            prefetch_line(table.orders + order.prev)
-        if order.next != 0:
-            prefetch_line(table.orders + order.next)
-
-    cdef void prefetch_user(self, const PlaceOrder* command) noexcept nogil:
-        """For a placement: its user's balance and list of orders."""
-        if command.user <= self.accounts.user_count and 0 < command.head.pair <= self.pair_count:
-            prefetch_line(self.orders.table.users + command.user)
-            prefetch_line(paying_balance(self.accounts.coins, &self.pairs[command.head.pair],
-                                         command.user, command.side))

@@ -71,6 +71,10 @@ cdef inline bint is_due(uint8_t side, int64_t stop_price, int64_t last_price) no
     return last_price >= stop_price if side == BUY else last_price <= stop_price
 
 
+cdef inline BookSide* own_of(Pair* pair, uint8_t side) noexcept nogil:
+    return &pair.book.sides[BIDS if side == BUY else ASKS]
+
+
 cdef inline BookSide* opposite_of(Pair* pair, uint8_t side) noexcept nogil:
     return &pair.book.sides[ASKS if side == BUY else BIDS]
 
