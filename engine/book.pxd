@@ -81,10 +81,8 @@ cdef inline void level_append(Book* book, uint32_t number, Order* orders,
     order.level = number
     order.next = 0
     order.prev = level.tail
-    if level.tail != 0:
-        orders[level.tail].next = slot
-    else:
-        level.head = slot
+    orders[level.tail].next = slot
+    level.head = slot if level.tail == 0 else level.head
     level.tail = slot
 
 
@@ -95,14 +93,10 @@ cdef inline void level_unlink(Book* book, BookSide* side, Order* orders,
     The level's `qty` is the caller's to take off.
     """
     cdef Level* level = book.levels + order.level
-    if order.prev != 0:
-        orders[order.prev].next = order.next
-    else:
-        level.head = order.next
-    if order.next != 0:
-        orders[order.next].prev = order.prev
-    else:
-        level.tail = order.prev
+    orders[order.prev].next = order.next
+    orders[order.next].prev = order.prev
+    level.head = order.next if order.prev == 0 else level.head
+    level.tail = order.prev if order.next == 0 else level.tail
     if level.head == 0:
         level_remove(book, side, order.level)
 

@@ -131,6 +131,7 @@ cdef uint32_t level_add(Book* book, BookSide* side, int64_t price) noexcept nogi
     cdef uint32_t ref = at[0]
     cdef uint32_t depth = 0
     cdef uint32_t number, nibble, node
+    cdef bint better
     while ref != 0 and not is_level(ref):
         path[depth] = at
         depth += 1
@@ -145,8 +146,9 @@ cdef uint32_t level_add(Book* book, BookSide* side, int64_t price) noexcept nogi
     else:
         other = key
     number = new_level(book, price)
-    if side.best == 0 or key < key_of(side, book.levels[side.best].price):
-        side.best = number
+    # Without a branch, which would be guessed wrong half of the time. (Level 0 may be read.)
+    better = (side.best == 0) | (key < key_of(side, book.levels[side.best].price))
+    side.best = number if better else side.best
     difference = key ^ other
     nibble = 0 if difference == 0 else <uint32_t> (63 - leading_zeros(difference)) >> 2
     if ref == 0 and (depth == 0 or nibble <= nibble_of(path[depth - 1][0])):

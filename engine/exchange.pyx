@@ -22,7 +22,8 @@ from engine.orders cimport (
     order_slot_guess,
 )
 from engine.pair cimport (
-    crosses, filled_of, hold_of, is_due, limit_key_of, paying_balance, remaining_of, status_of,
+    crosses, filled_of, hold_of, is_due, limit_key_of, own_of, paying_balance, remaining_of,
+    status_of, stops_of, unit_of,
     value_of,
 )
 from ledger.accounts cimport Balance, balance_of
@@ -226,29 +227,25 @@ cdef class Exchange(Matching):
 
         Judges on the way whether a FOK is fillable.
         """
-        cdef int64_t possible = command.qty
-        cdef int64_t cost = 0
+        cdef Balance* balance = paying_balance(self.accounts.coins, pair, command.user,
+                                               command.side)
+        cdef int64_t possible, cost
         cdef bint market_buy = (command.type == MARKET and command.side == BUY
                                 and command.quote_amount == 0)
         if market_buy or command.tif == FOK:
             self.walk(pair, command.user, command.side, limit_key, command.qty, &possible, &cost)
             fillable[0] = command.tif != FOK or possible == command.qty
-        if command.side == SELL:
-            return hold(balance_of(self.accounts.coins, command.user, pair.base),
-                        command.qty * pair.base_unit)
         if command.quote_amount != 0:
-            cost = command.quote_amount
-        elif not market_buy:
-            cost = command.price * command.qty * pair.quote_unit
-        elif not fillable[0]:
-            cost = 0
-        elif cost < 0:
-            return 0
-        return hold(balance_of(self.accounts.coins, command.user, pair.quote), cost)
+            return hold(balance, command.quote_amount)
+        if not market_buy:
+            return hold(balance, command.qty * unit_of(pair, command.side, command.price))
+        if not fillable[0]:
+            return 1
+        return cost >= 0 and hold(balance, cost)
 
     cdef int place_stop(self, Pair* pair, const PlaceOrder* command, bytes client_id,
                         ResultRow* result) except -1:
-        cdef BookSide* stops = &pair.book.sides[STOP_BUYS if command.side == BUY else STOP_SELLS]
+        cdef BookSide* stops = stops_of(pair, command.side)
         cdef OrderTable* table = &self.orders.table
         cdef Order wanted
         cdef Order* order
@@ -405,7 +402,7 @@ cdef class Exchange(Matching):
         self.emit(ORDER_AMENDED, order, qty, 0)
         if waiting:
             book_reserve(pair.book)
-            side = &pair.book.sides[STOP_BUYS if order.side == BUY else STOP_SELLS]
+            side = stops_of(pair, order.side)
             stop_price = pair.book.levels[order.level].price
             level_unlink(pair.book, side, self.orders.table.orders, order)
             level_append(pair.book, level_add(pair.book, side, stop_price),
@@ -413,7 +410,7 @@ cdef class Exchange(Matching):
                          <uint32_t> (order - self.orders.table.orders))
             answer(result, WAITING, order.id, 0, qty, 0)
             return 0
-        side = &pair.book.sides[BIDS if order.side == BUY else ASKS]
+        side = own_of(pair, order.side)
         pair.book.levels[order.level].qty -= before.remaining
         level_unlink(pair.book, side, self.orders.table.orders, order)
         begin(&taker, order.id, order.user, order.side, price, order.remaining, 0, limit_key)

@@ -19,7 +19,8 @@ from engine.codes cimport (
 from engine.events cimport Event, next_event
 from engine.orders cimport BY_QUOTE, WAITING_STOP, OrderTable, order_close
 from engine.pair cimport (
-    PAIRS_MAX, crosses, filled_of, hold_of, is_due, limit_key_of, opposite_of, paying_balance,
+    PAIRS_MAX, crosses, filled_of, hold_of, is_due, limit_key_of, opposite_of, own_of,
+    paying_balance, stops_of,
     remaining_of, status_of, value_of,
 )
 from kline.bars cimport Bars
@@ -211,7 +212,7 @@ cdef class Matching:
         """Queue an order at its limit price."""
         cdef uint32_t slot = <uint32_t> (order - self.orders.table.orders)
         book_reserve(pair.book)
-        cdef BookSide* side = &pair.book.sides[BIDS if order.side == BUY else ASKS]
+        cdef BookSide* side = own_of(pair, order.side)
         cdef uint32_t level = level_add(pair.book, side, order.price)
         level_append(pair.book, level, self.orders.table.orders, slot)
         pair.book.levels[level].qty += order.remaining
@@ -290,13 +291,13 @@ cdef class Matching:
 
     cdef int drop(self, Pair* pair, Order* order, uint8_t reason) except -1:
         """Cancel an order that rests or waits: out of the book, its hold returned."""
-        cdef uint8_t side = BIDS if order.side == BUY else ASKS
+        cdef BookSide* side = own_of(pair, order.side)
         cdef ResultRow unread
         if order.flags & WAITING_STOP:
-            side = STOP_BUYS if order.side == BUY else STOP_SELLS
+            side = stops_of(pair, order.side)
         else:
             pair.book.levels[order.level].qty -= order.remaining
-        level_unlink(pair.book, &pair.book.sides[side], self.orders.table.orders, order)
+        level_unlink(pair.book, side, self.orders.table.orders, order)
         return self.give_up(pair, order, reason, &unread)
 
     cdef int give_up(self, Pair* pair, Order* order, uint8_t reason, ResultRow* result,

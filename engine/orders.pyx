@@ -42,7 +42,7 @@ cdef class Orders:
             if region_reserve(&table.order_region, (<size_t> table.used + 1) * sizeof(Order)) != 0:
                 raise MemoryError
             table.orders = <Order*> table.order_region.base
-        if table.count >= (table.index_mask >> 2) * 3 or table.farthest >= CROWDED:
+        if table.count >= table.index_mask >> 1 or table.farthest >= CROWDED:
             self.rehash(65 - table.index_shift)
         return 0
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from engine.book cimport ASKS, BIDS, Book, BookSide, key_of
+from engine.book cimport ASKS, BIDS, STOP_BUYS, STOP_SELLS, Book, BookSide, key_of
 from engine.codes cimport BUY, OPEN, PARTIALLY_FILLED, SELL, WAITING
 from engine.orders cimport BY_QUOTE, WAITING_STOP, Order
 from ledger.accounts cimport Balance, CoinAccounts, balance_of
@@ -28,14 +28,18 @@ cdef struct Pair:
     uint8_t status        # codes.PairStatus
 
 
+cdef inline int64_t unit_of(Pair* pair, uint8_t side, int64_t price) noexcept nogil:
+    """Units that one lot holds at a price; a stop_market buy by qty has none and holds nothing."""
+    if side == SELL:
+        return pair.base_unit
+    return price * pair.quote_unit
+
+
 cdef inline int64_t hold_of(Pair* pair, Order* order) noexcept nogil:
     """Units that an open order holds of what it would pay with."""
-    if order.side == SELL:
-        return order.remaining * pair.base_unit
     if order.flags & BY_QUOTE:
         return order.remaining
-    # A stop_market by qty has no price: it holds nothing.
-    return order.price * order.remaining * pair.quote_unit
+    return order.remaining * unit_of(pair, order.side, order.price)
 
 
 cdef inline int64_t value_of(Pair* pair, int64_t price, int64_t qty) noexcept nogil:
@@ -69,6 +73,10 @@ cdef inline bint is_due(uint8_t side, int64_t stop_price, int64_t last_price) no
     if last_price == 0:
         return False
     return last_price >= stop_price if side == BUY else last_price <= stop_price
+
+
+cdef inline BookSide* stops_of(Pair* pair, uint8_t side) noexcept nogil:
+    return &pair.book.sides[STOP_BUYS if side == BUY else STOP_SELLS]
 
 
 cdef inline BookSide* own_of(Pair* pair, uint8_t side) noexcept nogil:

@@ -1,4 +1,4 @@
-"""Reading ahead (engine/ahead) changes nothing: a core that does gives what one that does not gives."""
+"""Reading ahead (engine/ahead) changes nothing: with it a core gives what it gives without."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The book alone, against a sorted dict of lists: every price law, every order of adding and removing."""
+"""The book alone, against a sorted dict of lists: every price law, any order of additions."""
 
 import random
 
@@ -17,7 +17,8 @@ PRICE_MAX = 2**63 - 1
 prices = st.one_of(
     st.integers(1, 40),
     st.integers(1, PRICE_MAX),
-    st.builds(lambda base, bit: base ^ (1 << bit) or 1, st.sampled_from([1, 10**9, PRICE_MAX]), st.integers(0, 62)),
+    st.builds(lambda base, bit: base ^ (1 << bit) or 1, st.sampled_from([1, 10**9, PRICE_MAX]),
+              st.integers(0, 62)),
 )
 
 
@@ -57,7 +58,8 @@ class Twin:
 
 @pytest.mark.parametrize("side", [BIDS, ASKS])
 @settings(max_examples=200, deadline=None)
-@given(steps=st.lists(st.tuples(prices, st.integers(0, 3)), max_size=60), order=st.randoms(use_true_random=False))
+@given(steps=st.lists(st.tuples(prices, st.integers(0, 3)), max_size=60),
+       order=st.randoms(use_true_random=False))
 def test_levels_are_found_in_order(side, steps, order):
     twin = Twin(side)
     for price, removals in steps:
@@ -70,7 +72,7 @@ def test_levels_are_found_in_order(side, steps, order):
 
 @pytest.mark.parametrize("spread", [30, 10**5, 10**9, PRICE_MAX])
 def test_long_runs_reuse_what_is_freed(spread):
-    """Ten thousand steps around 200 live orders: levels and nodes in use do not grow with the steps."""
+    """Ten thousand steps around 200 live orders: levels and nodes do not grow with the steps."""
     generator = random.Random(spread)
     twin = Twin(generator.choice([BIDS, ASKS]))
     for step in range(10_000):
