@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find engine ledger kline pool -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
+PACKAGES := api bench engine kline ledger pool
+SOURCES := $(shell find $(PACKAGES) -name '*.pyx' -o -name '*.pxd')
 
 .PHONY: run demo test unit bench build clean
 
@@ -23,7 +24,9 @@ bench: build
 
 build: $(VENV)/.built
 
+# The environment. An editable install builds the modules in place, too.
 $(VENV)/.installed: pyproject.toml setup.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "Cython>=3.1,<4"
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
@@ -34,5 +37,6 @@ $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
-	find . -name '*.so' -delete -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache
+	find $(PACKAGES) \( -name '*.so' -o -name '*.c' \) -delete
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
