@@ -5,13 +5,18 @@ sum of theirs; its queue is linked both ways; each node has at least two childre
 its bits; `best` has the smallest key; bids and asks do not cross.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from ledger.region cimport region_release, region_reserve
 
 import struct
+
+cdef extern from "Python.h":
+    object memory_of "PyMemoryView_FromMemory"(char* memory, Py_ssize_t size, int flags)
+    enum:
+        PyBUF_READ
 
 cdef extern from * nogil:
     """
@@ -288,21 +293,28 @@ cdef class OrderBook:
         return (<size_t> self.book.level_used * sizeof(Level),
                 <size_t> self.book.node_used * (sizeof(TrieNode) + sizeof(uint64_t)))
 
-    def dump(self):
-        """The book as bytes: head, levels, nodes, prefixes."""
+    def pieces(self):
+        """The book as buffers: head, levels, nodes, prefixes.
+
+        They show the live memory: to be read before the next command.
+        """
         cdef Book* book = &self.book
         sides = [book.sides[side] for side in range(SIDES)]
-        return b"".join((
+        return [
             HEAD.pack(*(side["mirror"] for side in sides), *(side["root"] for side in sides),
                       *(side["best"] for side in sides),
                       book.level_used, book.level_free, book.node_used, book.node_free),
-            PyBytes_FromStringAndSize(<char*> book.levels,
-                                      <Py_ssize_t> book.level_used * sizeof(Level)),
-            PyBytes_FromStringAndSize(<char*> book.nodes,
-                                      <Py_ssize_t> book.node_used * sizeof(TrieNode)),
-            PyBytes_FromStringAndSize(<char*> book.prefixes,
-                                      <Py_ssize_t> book.node_used * sizeof(uint64_t)),
-        ))
+            memory_of(<char*> book.levels, <Py_ssize_t> book.level_used * sizeof(Level),
+                      PyBUF_READ),
+            memory_of(<char*> book.nodes, <Py_ssize_t> book.node_used * sizeof(TrieNode),
+                      PyBUF_READ),
+            memory_of(<char*> book.prefixes, <Py_ssize_t> book.node_used * sizeof(uint64_t),
+                      PyBUF_READ),
+        ]
+
+    def dump(self):
+        """The book as bytes."""
+        return b"".join(self.pieces())
 
     @staticmethod
     def load(bytes dumped not None):

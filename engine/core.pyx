@@ -45,13 +45,16 @@ cdef enum:
     LARGE_ORDERS = 1 << 14
     LARGE_USERS = 1 << 16
 
-LAYOUT = b"orebook state 1\n"
-HEAD = struct.Struct("<Qq")
+LAYOUT = b"orebook state 2\n"
+HEAD = struct.Struct("<Qq")           # seq, ts_ns
+PART_HEAD = struct.Struct("<HQ")      # bytes of a part's name, bytes of the part
+CHECKSUM_BYTES = 16
 STORES = {
     "coins": Coins, "pairs": Pairs, "users": Users, "sessions": Sessions, "codes": Codes,
     "credentials": Credentials, "nonces": Nonces, "deposits": Deposits,
     "withdrawals": Withdrawals,
 }
+RUNNING_HASHES = frozenset({"users", "sessions", "nonces", "deposits", "withdrawals"})
 
 
 cdef class Outcome:
@@ -288,31 +291,53 @@ cdef class Core:
     # -- the state as a whole ----------------------------------------------------------------------
 
     def parts(self):
-        """The state as named bytes, always in one order: what dump and hash cover."""
-        yield "accounts", self.accounts.dump()
-        yield "orders", self.exchange.orders.dump()
-        for number in range(1, self.exchange.pair_count + 1):
-            yield f"book {number}", self.exchange.books[number].dump()
-            yield f"bars {number}", self.exchange.bars[number].dump()
-        yield "exchange", msgpack.packb([
+        """The state as named lists of buffers, always in one order: what a dump holds."""
+        yield from self.live_parts()
+        yield "exchange", [msgpack.packb([
             self.exchange.trade_count, self.exchange.open_orders_per_user,
-            self.exchange.client_ids.dump()])
+            self.exchange.client_ids.dump()])]
         for name in STORES:
-            yield name, msgpack.packb(getattr(self, name).dump())
+            yield name, [msgpack.packb(getattr(self, name).dump())]
+
+    def live_parts(self):
+        """The part of the state that is C arrays, as buffers over them."""
+        yield "accounts", self.accounts.pieces()
+        yield "orders", self.exchange.orders.pieces()
+        for number in range(1, self.exchange.pair_count + 1):
+            yield f"book {number}", self.exchange.books[number].pieces()
+            yield f"bars {number}", [self.exchange.bars[number].dump()]
 
     def state_hash(self):
-        """128 bits in hex over all of the state but the last sequence number and time."""
+        """128 bits in hex over all of the state but the last sequence number and time.
+
+        Arrays are read where they lie, and large stores keep their hash up to date: a house of a
+        million users is held up for some milliseconds, not for seconds.
+        """
         state = xxhash.xxh3_128()
-        for name, part in self.parts():
-            state.update(f"{name} {len(part)}\n".encode())
-            state.update(part)
+        for name, pieces in self.live_parts():
+            state.update(f"{name} {sum(map(len, pieces))}\n".encode())
+            for piece in pieces:
+                state.update(piece)
+        state.update(msgpack.packb([
+            self.exchange.trade_count, self.exchange.open_orders_per_user,
+            self.exchange.client_ids.digest()]))
+        for name in STORES:
+            store = getattr(self, name)
+            state.update(store.digest() if name in RUNNING_HASHES else msgpack.packb(store.dump()))
         return state.hexdigest()
 
     def dump(self):
-        """The whole state; `Core.load` gives a core that goes on exactly as this one would."""
+        """The whole state; `Core.load` gives a core that goes on exactly as this one would.
+
+        It ends with a checksum (xxh3_128) over all before it.
+        """
         pieces = [LAYOUT, HEAD.pack(self.seq, self.ts_ns)]
         for name, part in self.parts():
-            pieces += [struct.pack("<HQ", len(name), len(part)), name.encode(), part]
+            pieces += [PART_HEAD.pack(len(name), sum(map(len, part))), name.encode(), *part]
+        checksum = xxhash.xxh3_128()
+        for piece in pieces:
+            checksum.update(piece)
+        pieces.append(checksum.digest())
         return b"".join(pieces)
 
     @staticmethod
@@ -320,17 +345,19 @@ cdef class Core:
         """What `dump` gave, as a core again; ValueError where it is not whole, or not ours."""
         cdef Core core = Core()
         at = len(LAYOUT) + HEAD.size
+        end = len(dumped) - CHECKSUM_BYTES
         if dumped[:len(LAYOUT)] != LAYOUT:
             raise ValueError("the dump is not of this version's layout")
+        # Before anything is believed: slots and levels point into memory.
+        if end < at or xxhash.xxh3_128_digest(memoryview(dumped)[:end]) != dumped[end:]:
+            raise ValueError(f"the dump of {len(dumped)} bytes has a wrong checksum")
         core.seq, core.ts_ns = HEAD.unpack_from(dumped, len(LAYOUT))
         parts = {}
-        while at < len(dumped):
-            name_length, length = struct.unpack_from("<HQ", dumped, at)
-            at += 10
+        while at < end:
+            name_length, length = PART_HEAD.unpack_from(dumped, at)
+            at += PART_HEAD.size
             name = dumped[at:at + name_length].decode()
             at += name_length
-            if at + length > len(dumped):
-                raise ValueError(f"the dump ends within {name}")
             parts[name] = dumped[at:at + length]
             at += length
         core.restore(parts)

@@ -4,12 +4,17 @@ Invariants (`check`): the index finds each open order and nothing else; each use
 his open orders, newest first; slots are either open or in the free list.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
 from ledger.region cimport region_release, region_reserve
 
 import struct
+
+cdef extern from "Python.h":
+    object memory_of "PyMemoryView_FromMemory"(char* memory, Py_ssize_t size, int flags)
+    enum:
+        PyBUF_READ
 
 cdef enum:
     FIRST_INDEX_BITS = 10
@@ -79,19 +84,25 @@ cdef class Orders:
             self.table.users_capacity = user
         return 0
 
-    def dump(self):
-        """The table as bytes: head, records, index, list heads."""
+    def pieces(self):
+        """The table as buffers: head, records, index, list heads.
+
+        They show the live memory: to be read before the next command.
+        """
         cdef OrderTable* table = &self.table
-        return b"".join((
+        return [
             HEAD.pack(table.count, table.used, table.free, 64 - table.index_shift,
                       table.users_capacity, table.farthest),
-            PyBytes_FromStringAndSize(<char*> table.orders,
-                                      <Py_ssize_t> table.used * sizeof(Order)),
-            PyBytes_FromStringAndSize(<char*> table.index,
-                                      (<Py_ssize_t> table.index_mask + 1) * sizeof(uint32_t)),
-            PyBytes_FromStringAndSize(<char*> table.users,
-                                      (<Py_ssize_t> table.users_capacity + 1) * sizeof(UserOrders)),
-        ))
+            memory_of(<char*> table.orders, <Py_ssize_t> table.used * sizeof(Order), PyBUF_READ),
+            memory_of(<char*> table.index,
+                      (<Py_ssize_t> table.index_mask + 1) * sizeof(uint32_t), PyBUF_READ),
+            memory_of(<char*> table.users,
+                      (<Py_ssize_t> table.users_capacity + 1) * sizeof(UserOrders), PyBUF_READ),
+        ]
+
+    def dump(self):
+        """The table as bytes."""
+        return b"".join(self.pieces())
 
     @staticmethod
     def load(bytes dumped not None):

@@ -5,13 +5,18 @@ users and house accounts is zero. A coin's supply never exceeds 2^63 - 1: `credi
 would.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from ledger.amount cimport sum_of
 from ledger.region cimport region_release, region_reserve
 from ledger.transfers cimport hold, release
+
+cdef extern from "Python.h":
+    object memory_of "PyMemoryView_FromMemory"(char* memory, Py_ssize_t size, int flags)
+    enum:
+        PyBUF_READ
 
 cdef enum:
     FIRST_CAPACITY = 256
@@ -58,7 +63,7 @@ cdef class Accounts:
         if user != self.user_count + 1:
             raise IndexError(f"user {user} is not the next of {self.user_count}")
         if user >= capacity:
-            capacity = 0xFFFFFFFF if capacity >= 0x80000000 else 2 * capacity
+            capacity = more_than(capacity)
             for number in range(1, self.coin_count + 1):
                 self.grow(&self.coins[number], capacity)
             self.capacity = capacity
@@ -169,16 +174,23 @@ cdef class Accounts:
                                   f" frozen {balance.frozen}")
         return faults
 
-    def dump(self):
-        """The accounts as bytes: counts, then for each coin the house accounts and all balances."""
+    def pieces(self):
+        """The accounts as buffers: counts, then for each coin the house accounts and all balances.
+
+        They show the live memory: to be read before the next posting.
+        """
         cdef uint32_t coin
         parts = [self.coin_count.to_bytes(4, "little"), self.user_count.to_bytes(4, "little")]
         for coin in range(1, self.coin_count + 1):
-            parts.append(PyBytes_FromStringAndSize(<char*> self.coins[coin].house,
-                                                   HOUSE_MAX * sizeof(int64_t)))
-            parts.append(PyBytes_FromStringAndSize(<char*> (self.coins[coin].balances + 1),
-                                                   <Py_ssize_t> self.user_count * sizeof(Balance)))
-        return b"".join(parts)
+            parts.append(memory_of(<char*> self.coins[coin].house, HOUSE_MAX * sizeof(int64_t),
+                                   PyBUF_READ))
+            parts.append(memory_of(<char*> (self.coins[coin].balances + 1),
+                                   <Py_ssize_t> self.user_count * sizeof(Balance), PyBUF_READ))
+        return parts
+
+    def dump(self):
+        """The accounts as bytes."""
+        return b"".join(self.pieces())
 
     @staticmethod
     def load(bytes dumped not None):
@@ -196,7 +208,7 @@ cdef class Accounts:
                              f" and {users} users")
         at += 8
         while accounts.capacity <= users:
-            accounts.capacity *= 2
+            accounts.capacity = more_than(accounts.capacity)
         accounts.user_count = users
         for coin in range(1, coins + 1):
             accounts.open_coin(coin)
@@ -204,6 +216,11 @@ cdef class Accounts:
             memcpy(accounts.coins[coin].balances + 1, at + house_size, balances_size)
             at += house_size + balances_size
         return accounts
+
+
+cdef inline uint32_t more_than(uint32_t capacity) noexcept:
+    """The next larger capacity; 2^31 has no double in 32 bits."""
+    return <uint32_t> 0xFFFFFFFF if capacity >= 0x80000000 else 2 * capacity
 
 
 cdef int house_index(uint32_t house) except -1:

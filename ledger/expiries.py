@@ -4,13 +4,15 @@ It is derived from a store's records, so it is rebuilt on load and never dumped.
 up to a second late; whether a record still counts is decided by its own `expires_ns`, to the
 nanosecond.
 
-Invariants: no bucket is empty; every bucket's second is on the heap.
+Invariants: no bucket is empty; every bucket's second is on the heap. `remove` leaves no more than
+one second without a bucket for each that has one, and SPARE_SECONDS.
 """
 
 import heapq
 from collections.abc import Hashable
 
 NS_PER_S = 1_000_000_000
+SPARE_SECONDS = 64
 
 
 def second_of(expires_ns: int) -> int:
@@ -19,7 +21,7 @@ def second_of(expires_ns: int) -> int:
 
 
 class Expiries:
-    """Keys by second. `add` and `remove` O(log n), `take_due` O(what is due)."""
+    """Keys by second. `add` and `remove` O(log n) on average, `take_due` O(what is due)."""
 
     __slots__ = ("_buckets", "_seconds")
 
@@ -43,8 +45,11 @@ class Expiries:
         bucket = self._buckets[second]
         del bucket[key]
         if not bucket:
-            # Its second stays on the heap and meets an absent bucket, or a new one, later.
+            # Its second stays on the heap and meets an absent bucket, or a new one, later; too many
+            # such seconds are swept out. A sorted list is a heap.
             del self._buckets[second]
+            if len(self._seconds) > 2 * len(self._buckets) + SPARE_SECONDS:
+                self._seconds = sorted(self._buckets)
 
     def take_due(self, ts_ns: int) -> list[Hashable]:
         """Remove and return the keys whose second has begun, earliest first."""

@@ -5,11 +5,14 @@ once, expired ones when the next session is created, so that a mere look changes
 has at most SESSIONS_PER_USER_MAX: one more ends its oldest.
 
 Invariants (`check`): each session is in its user's index, and in no other; expired ones are found
-by their expiry; no user has too many.
+by their expiry; no user has too many; the running hash is that of all records.
 """
 
 from typing import NamedTuple
 
+import msgpack
+
+from ledger.digests import RunningHash, hash_of
 from ledger.expiries import Expiries
 
 SESSIONS_PER_USER_MAX = 100
@@ -25,9 +28,10 @@ class Session(NamedTuple):
 class Sessions:
     """Sessions by token digest, oldest first."""
 
-    __slots__ = ("_sessions", "_by_user", "_expiries")
+    __slots__ = ("_sessions", "_by_user", "_expiries", "_hash")
 
     def __init__(self):
+        self._hash = RunningHash()
         self._sessions: dict[bytes, Session] = {}
         self._by_user: dict[int, dict[bytes, None]] = {}
         self._expiries = Expiries()
@@ -73,15 +77,21 @@ class Sessions:
 
     def _insert(self, token_digest: bytes, session: Session) -> None:
         self._sessions[token_digest] = session
+        self._hash.add(record_of(token_digest, session))
         self._by_user.setdefault(session.uid, {})[token_digest] = None
         self._expiries.add(token_digest, session.expires_ns)
 
     def _forget(self, token_digest: bytes) -> None:
-        uid = self._sessions.pop(token_digest).uid
-        own = self._by_user[uid]
+        session = self._sessions.pop(token_digest)
+        self._hash.remove(record_of(token_digest, session))
+        own = self._by_user[session.uid]
         del own[token_digest]
         if not own:
-            del self._by_user[uid]
+            del self._by_user[session.uid]
+
+    def digest(self) -> bytes:
+        """The running hash. O(1)."""
+        return self._hash.digest()
 
     def dump(self) -> list:
         return [[token_digest, *session] for token_digest, session in self._sessions.items()]
@@ -103,8 +113,14 @@ class Sessions:
         for uid, own in self._by_user.items():
             if not 1 <= len(own) <= SESSIONS_PER_USER_MAX:
                 faults.append(f"user {uid} has {len(own)} sessions")
+        if self.digest() != hash_of(record_of(*entry) for entry in self._sessions.items()):
+            faults.append("the running hash of the sessions is not that of their records")
         indexed = sum(map(len, self._by_user.values()))
         if not len(self._sessions) == indexed == len(self._expiries):
             faults.append(f"{len(self._sessions)} sessions, {indexed} by user,"
                           f" {len(self._expiries)} by expiry")
         return faults
+
+
+def record_of(token_digest: bytes, session: Session) -> bytes:
+    return msgpack.packb([token_digest, *session])

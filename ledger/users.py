@@ -7,12 +7,17 @@ Case is Python's casefold: a house must not be replayed under a Python whose Uni
 character differently. Characters that were assigned by Unicode 14 are stable.
 
 Invariants (`check`): uids are places; every name finds its user and no other; a user has one
-address a coin.
+address a coin; the running hash is that of all records.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from ledger.digests import RunningHash, hash_of
 
 USERS_MAX = 2**32 - 2
 USERNAME_LENGTHS = range(3, 65)
@@ -41,9 +46,11 @@ class User:
         return next((address for of_coin, address in self.withdraw_addresses if of_coin == coin),
                     None)
 
-    def set_withdraw_address(self, coin: int, address: str) -> None:
-        others = (pair for pair in self.withdraw_addresses if pair[0] != coin)
-        self.withdraw_addresses = (*others, (coin, address))
+    def record(self) -> list:
+        """All fields, for a dump."""
+        return [self.uid, self.username, self.password_hash, self.group, self.created_ns,
+                self.email, self.phone, self.name, self.pay_password_hash,
+                self.withdraw_addresses, self.active]
 
 
 def is_username(text: str) -> bool:
@@ -53,9 +60,10 @@ def is_username(text: str) -> bool:
 class Users:
     """All users of a house."""
 
-    __slots__ = ("_users", "_by_name")
+    __slots__ = ("_users", "_by_name", "_hash")
 
     def __init__(self):
+        self._hash = RunningHash()
         self._users: list[User] = []
         self._by_name: dict[str, User] = {}
 
@@ -81,6 +89,17 @@ class Users:
         self._append(user)
         return user
 
+    def change(self, user: User, **fields: Any) -> None:
+        """Set fields of a user but uid and username; the only way to do so."""
+        self._hash.remove(msgpack.packb(user.record()))
+        for name, value in fields.items():
+            setattr(user, name, value)
+        self._hash.add(msgpack.packb(user.record()))
+
+    def set_withdraw_address(self, user: User, coin: int, address: str) -> None:
+        others = (pair for pair in user.withdraw_addresses if pair[0] != coin)
+        self.change(user, withdraw_addresses=(*others, (coin, address)))
+
     def _append(self, user: User) -> None:
         folded = user.username.casefold()
         if folded in self._by_name:
@@ -88,12 +107,14 @@ class Users:
         # One text for both where the name is in lower case anyway.
         self._by_name[user.username if folded == user.username else folded] = user
         self._users.append(user)
+        self._hash.add(msgpack.packb(user.record()))
+
+    def digest(self) -> bytes:
+        """The running hash. O(1)."""
+        return self._hash.digest()
 
     def dump(self) -> list:
-        return [[user.uid, user.username, user.password_hash, user.group, user.created_ns,
-                 user.email, user.phone, user.name, user.pay_password_hash,
-                 user.withdraw_addresses, user.active]
-                for user in self._users]
+        return [user.record() for user in self._users]
 
     @classmethod
     def load(cls, dumped: list) -> "Users":
@@ -116,6 +137,8 @@ class Users:
             coins = [coin for coin, _ in user.withdraw_addresses]
             if len(coins) != len(set(coins)):
                 faults.append(f"user {user.uid} has addresses for coins {coins}")
+        if self.digest() != hash_of(msgpack.packb(user.record()) for user in self._users):
+            faults.append("the running hash of the users is not that of their records")
         if len(self._by_name) != len(self._users):
             faults.append(f"{len(self._by_name)} names for {len(self._users)} users")
         return faults

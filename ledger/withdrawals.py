@@ -10,7 +10,8 @@ one. Money is not moved here: who changes a status posts what belongs to it.
 
 Invariants (`check`): open ones are requested or approved, packed ones finished or rejected; a
 finished one has a txid, no other has; the fee is less than the amount; every withdrawal is in its
-user's index, in order; request ids name what they must, and no more.
+user's index, in order; request ids name what they must, and no more; the running hash is that of
+all records.
 """
 
 import enum
@@ -21,6 +22,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+
+from ledger.digests import RunningHash, hash_of
 
 REMEMBERED_MAX = 10_000
 OPEN_PER_USER_MAX = 1_000
@@ -77,9 +80,10 @@ class UserWithdrawals:
 class Withdrawals:
     """All withdrawals of a house. Ids are given out from 1, without gaps."""
 
-    __slots__ = ("_open", "_packed", "_by_user")
+    __slots__ = ("_open", "_packed", "_by_user", "_hash")
 
     def __init__(self):
+        self._hash = RunningHash()
         self._open: dict[int, Withdrawal] = {}
         self._packed: list[bytes | None] = []       # by id - 1; None: it is open
         self._by_user: dict[int, UserWithdrawals] = {}
@@ -140,11 +144,10 @@ class Withdrawals:
         return withdrawal
 
     def approve(self, withdrawal: Withdrawal) -> None:
-        withdrawal.status = int(Status.APPROVED)
+        self._change(withdrawal, Status.APPROVED)
 
     def finish(self, withdrawal: Withdrawal, txid: str) -> None:
-        withdrawal.txid = txid
-        self._close(withdrawal, Status.FINISHED)
+        self._close(withdrawal, Status.FINISHED, txid)
 
     def reject(self, withdrawal: Withdrawal) -> None:
         self._close(withdrawal, Status.REJECTED)
@@ -160,9 +163,20 @@ class Withdrawals:
         own.open_count += 1
         self._packed.append(None)
         self._open[withdrawal.id] = withdrawal
+        self._hash.add(record_of(withdrawal.id, packed(withdrawal)))
 
-    def _close(self, withdrawal: Withdrawal, status: Status) -> None:
+    def _change(self, withdrawal: Withdrawal, status: Status, txid: str | None = None) -> None:
+        self._hash.remove(record_of(withdrawal.id, packed(withdrawal)))
         withdrawal.status = int(status)
+        withdrawal.txid = txid
+        self._hash.add(record_of(withdrawal.id, packed(withdrawal)))
+
+    def digest(self) -> bytes:
+        """The running hash. O(1)."""
+        return self._hash.digest()
+
+    def _close(self, withdrawal: Withdrawal, status: Status, txid: str | None = None) -> None:
+        self._change(withdrawal, status, txid)
         del self._open[withdrawal.id]
         self._packed[withdrawal.id - 1] = packed(withdrawal)
         own = self._by_user[withdrawal.uid]
@@ -196,6 +210,7 @@ class Withdrawals:
                 raise ValueError(f"withdrawal {number}: user {withdrawal.uid} is missing")
             own = by_user[withdrawal.uid]
             own.ids.append(number)
+            withdrawals._hash.add(record_of(number, record))
             if withdrawal.request_id is not None and (
                     not withdrawal.is_closed or number in counting):
                 own.by_request_id[withdrawal.request_id] = number
@@ -223,6 +238,9 @@ class Withdrawals:
                 faults.append(f"{withdrawal} has a txid that does not go with its status")
             if not 0 <= withdrawal.fee < withdrawal.amount:
                 faults.append(f"{withdrawal} has a fee that is not part of the amount")
+        if not faults and self.digest() != hash_of(
+                record_of(*entry) for entry in enumerate(self.dump()[0], 1)):
+            faults.append("the running hash of the withdrawals is not that of their records")
         if len(self._open) != self._packed.count(None):
             faults.append(f"{len(self._open)} are open, {self._packed.count(None)} not packed")
         if list(by_user) != list(self._by_user):
@@ -278,3 +296,8 @@ def unpacked(number: int, record: bytes) -> Withdrawal:
     request_id = record[txid_end:].decode()
     return Withdrawal(number, uid, coin, amount, fee, address, status, txid or None, requested_ns,
                       request_id or None, bool(whole))
+
+
+def record_of(number: int, record: bytes) -> bytes:
+    """What the running hash takes of a withdrawal: its id, and what `packed` gave."""
+    return number.to_bytes(8, "little") + record

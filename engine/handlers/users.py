@@ -71,7 +71,7 @@ def set_password(core, ts_ns, seq, args):
         return Result.BAD_PASSWORD_HASH
     if keep is not None and not is_digest(keep):
         return Result.BAD_DIGEST
-    user.password_hash = args["password_hash"]
+    core.users.change(user, password_hash=args["password_hash"])
     core.sessions.end_all(user.uid, keep)
     return Result.OK
 
@@ -83,7 +83,7 @@ def set_pay_password(core, ts_ns, seq, args):
         return Result.UNKNOWN_USER
     if not is_password_hash(args["password_hash"]):
         return Result.BAD_PASSWORD_HASH
-    user.pay_password_hash = args["password_hash"]
+    core.users.change(user, pay_password_hash=args["password_hash"])
     return Result.OK
 
 
@@ -96,7 +96,7 @@ def set_withdraw_address(core, ts_ns, seq, args):
         return Result.UNKNOWN_COIN
     if not addresses.check(coin.name, args["address"]):
         return Result.BAD_ADDRESS
-    user.set_withdraw_address(coin.number, args["address"])
+    core.users.set_withdraw_address(user, coin.number, args["address"])
     return Result.OK
 
 

@@ -16,10 +16,10 @@ def filled():
     users = Users()
     users.add("Alice", HASH, 1, 5, "a@x.org", "+86 1", "Alice A.")
     users.add("straße", HASH, 2, 6)
-    users.get(1).pay_password_hash = "pay"
-    users.get(1).set_withdraw_address(2, "T-address")
-    users.get(1).set_withdraw_address(1, "B-address")
-    users.get(2).active = False
+    users.change(users.get(1), pay_password_hash="pay")
+    users.set_withdraw_address(users.get(1), 2, "T-address")
+    users.set_withdraw_address(users.get(1), 1, "B-address")
+    users.change(users.get(2), active=False)
     return users
 
 
@@ -78,7 +78,7 @@ def test_check_notices_what_is_broken():
 
 def test_an_address_replaces_the_one_before():
     users = filled()
-    users.get(1).set_withdraw_address(2, "T-other")
+    users.set_withdraw_address(users.get(1), 2, "T-other")
     assert users.get(1).withdraw_address(2) == "T-other"
     assert users.get(1).withdraw_address(1) == "B-address" and users.check() == []
 
@@ -112,8 +112,8 @@ def test_a_user_with_everything_takes_about_a_kibibyte():
         # Texts of their own for every user, as they come out of a command.
         user = users.add(f"User-{number}", HASH + str(number), 2, 10**18 + number,
                          f"user-{number}@mail.example.org", f"+86 {number:011}", f"Name {number}")
-        user.pay_password_hash = HASH + str(-number)
-        user.set_withdraw_address(1, f"bc1q{number:038}")
+        users.change(user, pay_password_hash=HASH + str(-number))
+        users.set_withdraw_address(user, 1, f"bc1q{number:038}")
     size_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size_bytes / count < 1200
