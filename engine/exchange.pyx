@@ -16,7 +16,7 @@ from engine.codes cimport (
 )
 from engine.commands cimport CLIENT_ID_MAX, Head
 from engine.events cimport Event
-from engine.matching cimport Taker, answer, begin, blank_event, outcome_of
+from engine.matching cimport Taker, answer, begin, blank_event, emit, outcome_of
 from engine.orders cimport (
     BY_QUOTE, ORDERS_MAX, WAITING_STOP, OrderTable, index_home, order_open, order_slot,
     order_slot_guess,
@@ -190,7 +190,7 @@ cdef class Exchange(Matching):
         self.emit_placed(command)
         begin(&taker, self.seq, command.user, command.side, command.price, command.qty,
               command.quote_amount, limit_key)
-        if fillable:
+        if fillable and crosses(pair, command.side, limit_key):
             self.match(pair, &taker)
         status = outcome_of(&taker, command.tif)
         if taker.by_quote:
@@ -372,7 +372,7 @@ cdef class Exchange(Matching):
             pair.book.levels[order.level].qty -= less
         release(paying_balance(self.accounts.coins, pair, order.user, order.side),
                 held - hold_of(pair, order))
-        self.emit(ORDER_AMENDED, order, qty, 0)
+        emit(self.events, self.seq, ORDER_AMENDED, order, qty, 0)
         answer(result, status_of(order), order.id, filled_of(order), order.remaining, 0)
         return 0
 
@@ -382,7 +382,10 @@ cdef class Exchange(Matching):
         cdef Balance* balance = paying_balance(self.accounts.coins, pair, order.user, order.side)
         cdef bint waiting = order.flags & WAITING_STOP != 0
         cdef uint64_t limit_key = limit_key_of(pair, order.side, price)
-        cdef Order before = order[0]
+        cdef int64_t old_price = order.price
+        cdef int64_t old_qty = order.qty
+        cdef int64_t old_remaining = order.remaining
+        cdef int64_t held = hold_of(pair, order)
         cdef int64_t more, stop_price
         cdef Taker taker
         cdef BookSide* side
@@ -391,15 +394,15 @@ cdef class Exchange(Matching):
             return 0
         order.price = price
         order.qty = qty
-        order.remaining += qty - before.qty
-        more = hold_of(pair, order) - hold_of(pair, &before)
+        order.remaining += qty - old_qty
+        more = hold_of(pair, order) - held
         if balance.available < more:
-            order.price, order.qty, order.remaining = before.price, before.qty, before.remaining
+            order.price, order.qty, order.remaining = old_price, old_qty, old_remaining
             result.code = NOT_ENOUGH_MONEY
             return 0
         balance.available -= more
         balance.frozen += more
-        self.emit(ORDER_AMENDED, order, qty, 0)
+        emit(self.events, self.seq, ORDER_AMENDED, order, qty, 0)
         if waiting:
             book_reserve(pair.book)
             side = stops_of(pair, order.side)
@@ -411,8 +414,12 @@ cdef class Exchange(Matching):
             answer(result, WAITING, order.id, 0, qty, 0)
             return 0
         side = own_of(pair, order.side)
-        pair.book.levels[order.level].qty -= before.remaining
+        pair.book.levels[order.level].qty -= old_remaining
         level_unlink(pair.book, side, self.orders.table.orders, order)
+        if not crosses(pair, order.side, limit_key):
+            self.rest(pair, order)
+            answer(result, status_of(order), order.id, filled_of(order), order.remaining, 0)
+            return 0
         begin(&taker, order.id, order.user, order.side, price, order.remaining, 0, limit_key)
         self.match(pair, &taker)
         self.finish_record(pair, order, &taker, result)

@@ -72,7 +72,6 @@ cdef class Matching:
     cdef int give_up(self, Pair* pair, Order* order, uint8_t reason, ResultRow* result,
                      Taker* taker=*) except -1
     cdef int close(self, Order* order, uint8_t status, int64_t filled, int64_t remaining) except -1
-    cdef int emit(self, uint8_t kind, Order* order, int64_t qty, uint8_t reason) except -1
 
 
 cdef inline void answer(ResultRow* result, uint8_t status, uint64_t order_id, int64_t filled,
@@ -121,3 +120,17 @@ cdef inline Event* blank_event(RecordBuffer events, uint8_t kind, uint64_t seq) 
     event.kind = kind
     event.seq = seq
     return event
+
+
+cdef inline int emit(RecordBuffer events, uint64_t seq, uint8_t kind, Order* order, int64_t qty,
+                     uint8_t reason) except -1:
+    """An event about one order that has a record."""
+    cdef Event* event = blank_event(events, kind, seq)
+    event.side = order.side
+    event.pair = order.pair
+    event.user = order.user
+    event.order_id = order.id
+    event.price = order.price
+    event.qty = qty
+    event.reason = reason
+    return 0

@@ -243,7 +243,7 @@ cdef class Matching:
         cdef Taker taker
         level_unlink(pair.book, stops, self.orders.table.orders, order)
         order.flags &= ~WAITING_STOP
-        self.emit(ORDER_TRIGGERED, order, remaining_of(order), 0)
+        emit(self.events, self.seq, ORDER_TRIGGERED, order, remaining_of(order), 0)
         if order.flags & POST_ONLY and crosses(pair, order.side, limit_key):
             refusal = CROSSED
         else:
@@ -311,7 +311,7 @@ cdef class Matching:
             filled = taker.filled
         release(paying_balance(self.accounts.coins, pair, order.user, order.side),
                 hold_of(pair, order))
-        self.emit(ORDER_CANCELLED, order, remaining_of(order), reason)
+        emit(self.events, self.seq, ORDER_CANCELLED, order, remaining_of(order), reason)
         answer(result, CANCELLED, order.id, filled, remaining_of(order),
                0 if taker is NULL else taker.trades)
         return self.close(order, CANCELLED, filled, remaining_of(order))
@@ -321,17 +321,4 @@ cdef class Matching:
         if order.flags & HAS_CLIENT_ID:
             self.client_ids.close(order.id, status, filled, remaining)
         order_close(&self.orders.table, order)
-        return 0
-
-    # -- events ------------------------------------------------------------------------------------
-
-    cdef int emit(self, uint8_t kind, Order* order, int64_t qty, uint8_t reason) except -1:
-        cdef Event* event = blank_event(self.events, kind, self.seq)
-        event.side = order.side
-        event.pair = order.pair
-        event.user = order.user
-        event.order_id = order.id
-        event.price = order.price
-        event.qty = qty
-        event.reason = reason
         return 0
