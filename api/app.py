@@ -1,8 +1,8 @@
 """The HTTP application: every dialect on one house.
 
 Every answer is JSON of a dialect (but /metrics), also for a path that nobody knows. There is no
-middleware: a dialect turns what goes wrong into its own envelope, and the orders' way is as short
-as it can be.
+middleware (but where other origins may call): a dialect turns what goes wrong into its own
+envelope, and the orders' way is as short as it can be.
 """
 
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from api.cors import add_cors
 from api.dialects import operator, router
 from api.metrics import CONTENT_TYPE as METRICS_TYPE
 from api.metrics import Metrics
-from api.replies import json_reply
+from api.replies import HEADERS, json_reply, refusal_body
 from api.shell import SHELL, make_shell
 from engine import House
 
@@ -29,38 +29,38 @@ def make_app(house: House, config: Config) -> web.Application:
     """
     app = web.Application(client_max_size=config.server.max_body_bytes)
     app[SHELL] = make_shell(house, config)
-    if config.server.cors_origins:
-        add_cors(app, config.server.cors_origins)
     for add_routes in DIALECTS:
         add_routes(app)
     metrics = Metrics(app[SHELL])
 
     async def page(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=metrics.text(), headers={"Content-Type": METRICS_TYPE})
+        return web.Response(body=metrics.text(), headers=HEADERS | {"Content-Type": METRICS_TYPE})
 
     app.router.add_get("/metrics", page)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     # The last: what no other route takes, wrong methods included.
     app.router.add_route("*", "/{path:.*}", not_found)
+    if config.server.cors_origins:
+        add_cors(app, config.server.cors_origins)
     app.cleanup_ctx.append(_services)
     return app
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
     """The process is up."""
-    return json_reply(request, b'{"status":"up"}')
+    return json_reply(request, b'{"status":"up"}', direct=False)
 
 
 async def readyz(request: web.Request) -> web.StreamResponse:
     """The replay is done (else nobody would answer) and the journal can be written."""
     if request.app[SHELL].house.stopped is not None:
         return json_reply(request, b'{"status":"stopped"}', 503)
-    return json_reply(request, b'{"status":"ready"}')
+    return json_reply(request, b'{"status":"ready"}', direct=False)
 
 
 async def not_found(request: web.Request) -> web.StreamResponse:
-    return json_reply(request, b'{"status":false,"data":"","description":"path: not known"}', 404)
+    return json_reply(request, refusal_body("path: not known"), 404)
 
 
 async def _services(app: web.Application) -> AsyncIterator[None]:

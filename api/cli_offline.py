@@ -7,22 +7,27 @@ they are refused while a house runs on it. Exit codes: docs/operator.md.
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from api.terminal import progress_bar
+from api.terminal import progress_bar, show_fields, show_json_rows, show_rows
 
 FAULT, FOLDER_IN_USE, DAMAGED = 1, 3, 4
-SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?", re.ASCII)
-TRADES_MAX = 1000
+SECONDS = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,9}))?", re.ASCII)
+# As replies give a `timetick`, and as `verify` shows its `ts_ns`.
+MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
+NANOSECONDS = re.compile(r"[0-9]{19}", re.ASCII)
+# Only a second has one: in 10:09:01.5 or T100901.5.
+FRACTION = re.compile(
+    r"(?:(?<=:[0-9]{2}:[0-9]{2})|(?<=T[0-9]{6}))[.,]([0-9]{1,9})(?=Z$|[+-]|$)", re.ASCII)
+NS_PER_S, NS_PER_MS = 1_000_000_000, 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DIRECTORY = click.argument("directory", metavar="DIR",
                            type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -36,18 +41,32 @@ class Instant(click.ParamType):
                 ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        if SECONDS.fullmatch(value):
-            return int(Decimal(value) * 1_000_000_000)
+        if found := SECONDS.fullmatch(value):
+            return int(found[1]) * NS_PER_S + _fraction_ns(found[2])
+        if MILLISECONDS.fullmatch(value):
+            return int(value) * NS_PER_MS
+        if NANOSECONDS.fullmatch(value):
+            return int(value)
+        # Python cuts fractions off at microseconds; a time that `replay` shows has nanoseconds.
+        fraction = FRACTION.search(value)
+        whole = FRACTION.sub("", value, count=1)
         try:
-            moment = datetime.fromisoformat(value)
+            if "." in whole or "," in whole:
+                raise ValueError
+            moment = datetime.fromisoformat(whole)
         except ValueError:
             self.fail(f"{value!r} is neither a time as 2026-01-31T08:00:00+08:00 nor UNIX seconds",
                       param, ctx)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
-        passed = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
-        # In integers: a float of today's seconds cannot hold microseconds times 1000.
-        return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + passed.microseconds * 1_000
+        passed = moment - EPOCH
+        seconds = passed.days * 86_400 + passed.seconds
+        return seconds * NS_PER_S + _fraction_ns(fraction and fraction[1])
+
+
+def _fraction_ns(digits: str | None) -> int:
+    """Nanoseconds of the digits behind a second's point."""
+    return int((digits or "0").ljust(9, "0"))
 
 
 @contextmanager
@@ -57,6 +76,8 @@ def faults_told() -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:
+        raise   # who reads us has enough (`| head`): click ends quietly
     except FolderLocked as error:
         fault, code = error, FOLDER_IN_USE
     except (JournalDamage, Halt) as error:
@@ -74,27 +95,33 @@ def faults_told() -> Iterator[None]:
 @click.option("--until-seq", type=click.IntRange(0), help="Stop right after this command.")
 @click.option("--until-time", "until_ns", type=Instant(),
               help="Stop after the last command up to this time: ISO 8601 (UTC where it names no "
-                   "zone), or UNIX seconds.")
+                   "zone), UNIX seconds, or milliseconds as in a timetick.")
 @click.option("--report", type=click.Choice(["balances", "orders", "trades", "state"]),
               default="state", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def replay(directory: Path, until_seq: int | None, until_ns: int | None, report: str,
            as_json: bool) -> None:
     """Rebuild the state as of a point from the journal in DIR, and show it. Changes nothing."""
-    from engine.replay import replay as run
-
     from api import reports
+    from engine import replay_folder, replay_trades
 
-    with faults_told(), progress_bar("replay") as progress:
-        core = run(directory, until_seq=until_seq, until_ns=until_ns, progress=progress)
-    shown = {"balances": reports.balances, "orders": reports.orders, "trades": reports.trades,
-             "state": reports.state}[report](core)
-    if as_json:
-        click.echo(json.dumps(shown, ensure_ascii=False))
-    elif isinstance(shown, dict):
-        _show_lines(shown)
-    else:
-        _show_table(shown)
+    point = {"until_seq": until_seq, "until_ns": until_ns}
+    show = show_json_rows if as_json else show_rows
+    with faults_told():
+        if report == "trades":
+            # On a terminal they are progress enough, as they come.
+            bar = nullcontext() if sys.stdout.isatty() else progress_bar("replay")
+            with bar as progress:
+                show(reports.trades(replay_trades(directory, **point, progress=progress)))
+            return
+        with progress_bar("replay") as progress:
+            core = replay_folder(directory, **point, progress=progress)
+        if report != "state":
+            show({"balances": reports.balances, "orders": reports.orders}[report](core))
+        elif as_json:
+            click.echo(json.dumps(reports.state(core)))
+        else:
+            show_fields(reports.state(core))
 
 
 @click.command()
@@ -105,16 +132,16 @@ def verify(directory: Path, as_json: bool) -> None:
 
     Ends with 1, and says where, if anything is not as it must be.
     """
-    from engine.verify import verify as run
+    from engine import verify_folder
 
     with faults_told(), progress_bar("verify") as progress:
-        report = run(directory, progress)
+        report = verify_folder(directory, progress)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False))
     else:
         shown = dataclasses.asdict(report)
         faults, notes = shown.pop("faults"), shown.pop("notes")
-        _show_lines(shown)
+        show_fields(shown)
         for note in notes:
             click.echo(f"note: {note}")
         for fault in faults:
@@ -128,7 +155,7 @@ def verify(directory: Path, as_json: bool) -> None:
 @DIRECTORY
 def snapshot(directory: Path) -> None:
     """Write a snapshot of the state at the end of DIR's journal."""
-    from engine.replay import write_snapshot
+    from engine import write_snapshot
 
     with faults_told(), progress_bar("replay") as progress:
         path = write_snapshot(directory, progress)
@@ -139,7 +166,7 @@ def snapshot(directory: Path) -> None:
 @DIRECTORY
 def rebuild_history(directory: Path) -> None:
     """Delete DIR's history database and write it anew from the journal."""
-    from engine.replay import rebuild_history as run
+    from engine import rebuild_history as run
 
     with faults_told(), progress_bar("history") as progress:
         reached = run(directory, progress)
@@ -160,15 +187,15 @@ def lobster(file: Path, pair: str, as_json: bool) -> None:
 
     Where the order book file lies beside it, the best prices are looked for in it.
     """
-    from engine.lobster import run
+    from engine import run_lobster
 
     with faults_told(), progress_bar("rows") as progress:
-        summary = run(file, pair=pair, progress=_rows_of(file, progress))
+        summary = run_lobster(file, pair=pair, progress=_rows_of(file, progress))
     shown = dataclasses.asdict(summary)
     if as_json:
         click.echo(json.dumps(shown))
     else:
-        _show_lines(shown)
+        show_fields(shown)
 
 
 def _rows_of(file: Path, progress: Callable[[int, int], None] | None):
@@ -178,20 +205,3 @@ def _rows_of(file: Path, progress: Callable[[int, int], None] | None):
     with open(file, "rb") as lines:
         rows = sum(1 for _ in lines)
     return lambda done: progress(done, rows)
-
-
-def _show_lines(shown: dict) -> None:
-    width = max(map(len, shown))
-    for name, value in shown.items():
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
-        click.echo(f"{name:{width}}  {text}")
-
-
-def _show_table(rows: list[dict]) -> None:
-    if not rows:
-        click.echo("none")
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)

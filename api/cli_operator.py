@@ -8,10 +8,8 @@ import json
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from api.client import CallRefused, HouseClient, Unreachable
+from api.terminal import show_fields, show_rows
 
 DEFAULT_URL = "http://127.0.0.1:8088"
 REFUSED = 1
@@ -121,12 +119,16 @@ def withdrawal(caller: dict, id: int, action: str, txid: str | None) -> None:
 
 
 @operator.command("add-credential")
-@click.argument("account")
+@click.argument("account", required=False)
 @click.option("--scope", type=click.Choice(["account", "operator"]), required=True)
 @click.pass_obj
-def add_credential(caller: dict, account: str, scope: str) -> None:
-    """Make a client credential for the user ACCOUNT; its secrets are shown this once."""
-    _call(caller, "POST", "credentials", {"account": account, "scope": scope})
+def add_credential(caller: dict, account: str | None, scope: str) -> None:
+    """Make a client credential, for the user ACCOUNT; its secrets are shown this once.
+
+    The scope `operator` needs no ACCOUNT.
+    """
+    named = {"account": account} if account is not None else {}
+    _call(caller, "POST", "credentials", named | {"scope": scope})
 
 
 @operator.command("remove-credential")
@@ -147,6 +149,9 @@ def state(caller: dict) -> None:
 def _call(caller: dict, method: str, path: str, body: dict | None = None,
           query: dict[str, str] | None = None) -> None:
     """One call; prints the answer, or says on standard error why there is none and exits with 1."""
+    # An HTTP client takes longer to import than `--help` to answer.
+    from api.client import CallRefused, Unreachable
+
     try:
         answer = asyncio.run(_answer(caller, method, path, body, query))
     except CallRefused as error:
@@ -164,6 +169,8 @@ def _call(caller: dict, method: str, path: str, body: dict | None = None,
 
 async def _answer(caller: dict, method: str, path: str, body: dict | None,
                   query: dict[str, str] | None) -> Any:
+    from api.client import HouseClient
+
     if caller["client_id"]:
         secret_key = caller["secret_key"] or click.prompt("Secret key", hide_input=True, err=True)
         client = HouseClient(caller["url"], caller["client_id"], secret_key)
@@ -179,17 +186,8 @@ async def _answer(caller: dict, method: str, path: str, body: dict | None,
 def _show(answer: Any) -> None:
     """A list of maps as a table, a map as lines, nothing as "done"."""
     if isinstance(answer, list):
-        if not answer:
-            click.echo("none")
-            return
-        table = Table(*answer[0])
-        for row in answer:
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
-        Console().print(table)
+        show_rows(answer)
     elif isinstance(answer, dict):
-        width = max(map(len, answer))
-        for name, value in answer.items():
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-            click.echo(f"{name:{width}}  {text}")
+        show_fields(answer)
     else:
         click.echo("done" if answer is None else answer)

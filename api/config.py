@@ -38,7 +38,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class Storage:
     dir: str = "./data"
     segment_mb: int = 64
     snapshot_every_mb: int = 256        # 0: only when asked
@@ -126,7 +126,7 @@ DEFAULT_PAIRS = (
 @dataclass(frozen=True, slots=True)
 class Config:
     server: Server = Server()
-    data: Data = Data()
+    data: Storage = Storage()
     mail: Mail = Mail()
     limits: Limits = Limits()
     pool: Pool = Pool()
@@ -137,7 +137,7 @@ class Config:
     operator: Operator = Operator()
 
 
-SECTIONS = {"server": Server, "data": Data, "mail": Mail, "limits": Limits, "pool": Pool,
+SECTIONS = {"server": Server, "data": Storage, "mail": Mail, "limits": Limits, "pool": Pool,
             "ore": Ore, "operator": Operator}
 TABLES = {"coins": Coin, "pairs": Pair, "credentials": Credential}
 

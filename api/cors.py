@@ -3,6 +3,8 @@
 With "*" any page may call, but without cookies: a page that nobody knows must not act as the user.
 """
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import hdrs, web
 
 ANY = "*"
@@ -29,17 +31,24 @@ class Origins:
         elif ANY in self._origins:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = ANY
 
-    async def preflight(self, request: web.Request) -> web.StreamResponse:
-        """What a browser asks before it sends a request that a form could not."""
-        return web.Response(status=204, headers={
-            hdrs.ACCESS_CONTROL_ALLOW_METHODS: METHODS,
-            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: REQUEST_HEADERS,
-            hdrs.ACCESS_CONTROL_MAX_AGE: str(MAX_AGE_S),
-        })
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def answer_preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What a browser asks before it sends a request that a form could not; the rest goes on."""
+    if (request.method != hdrs.METH_OPTIONS
+            or hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers):
+        return await handler(request)
+    return web.Response(status=204, headers={
+        hdrs.ACCESS_CONTROL_ALLOW_METHODS: METHODS,
+        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: REQUEST_HEADERS,
+        hdrs.ACCESS_CONTROL_MAX_AGE: str(MAX_AGE_S),
+    })
 
 
 def add_cors(app: web.Application, origins: tuple[str, ...]) -> None:
-    """Answer OPTIONS on every path where no dialect does, and mark all other answers."""
-    allowed = Origins(origins)
-    app.on_response_prepare.append(allowed.add_headers)
-    app.router.add_route(hdrs.METH_OPTIONS, "/{path:.*}", allowed.preflight)
+    """Answer preflights on every path, and mark all other answers."""
+    app.middlewares.append(answer_preflights)
+    app.on_response_prepare.append(Origins(origins).add_headers)

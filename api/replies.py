@@ -1,22 +1,26 @@
 """JSON answers, and the shortest way to send one.
 
 A `DirectReply` writes head and body as one block, made here: aiohttp's own response costs as much
-as all the rest of our work on an order. It serves the common case, HTTP/1.1 with keep-alive; for
-everything else `json_reply` gives an ordinary response with the same content.
+as all the rest of our work on an order. It serves the common case, HTTP/1.1 with keep-alive and a
+short body; for everything else `json_reply` gives an ordinary response with the same content.
 """
 
 import time
 from email.utils import formatdate
 
+import msgspec
 from aiohttp import HttpVersion11, web
 
 CONTENT_TYPE = "application/json"
+# A longer answer goes aiohttp's way, which waits for a client that reads slowly.
+DIRECT_BYTES_MAX = 256 << 10
 # A client that asks on and does not read gets no more than this stored for it.
 UNREAD_BYTES_MAX = 4 << 20
 HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nDate: %b\r\n"
         b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
         b"Content-Length: %d\r\n\r\n%b")
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# Which versions we run is nobody's business: aiohttp would name them.
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "orebook"}
 
 _date = (0, b"")        # second, as HTTP writes it
 
@@ -50,10 +54,17 @@ def json_reply(request: web.BaseRequest, body: bytes, status: int = 200, *,
                direct: bool = True) -> web.StreamResponse:
     """A response with that JSON; `direct` False where headers are to be added to it."""
     if (direct and status == 200 and request.keep_alive and request.version == HttpVersion11
-            and request.method != "HEAD"):
+            and request.method != "HEAD" and len(body) <= DIRECT_BYTES_MAX):
         return DirectReply(body)
     return web.Response(body=body, status=status, content_type=CONTENT_TYPE, charset="utf-8",
                         headers=HEADERS)
+
+
+def refusal_body(description: str) -> bytes:
+    """A refusal in the envelope of the exchange router, and of all that is no dialect's own."""
+    # A name that came in the URL may hold what no encoding can write.
+    shown = description.encode("utf-8", "replace").decode()
+    return b'{"status":false,"data":"","description":%b}' % msgspec.json.encode(shown)
 
 
 def _http_date() -> bytes:

@@ -1,45 +1,42 @@
 """What `orebook replay --report` shows of a core: plain rows, every number an exact decimal.
 
-Reads a core and changes nothing. Rows are maps with the same keys in the same order.
+Reads a core and changes nothing. Rows are maps with the same keys in the same order, made one by
+one as they are shown: there may be many millions.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
 from api.numbers import text
 from engine import OrderStatus, OrderType, Side, Tif
 
 HOUSE_ACCOUNTS = {"EXTERNAL": 1, "FEES": 2, "ISSUANCE": 3}
-# What the core keeps of a pair's trades; all there ever were are in the history.
-TRADES_PER_PAIR_MAX = 1000
 
 
-def balances(core) -> list[dict]:
+def balances(core) -> Iterator[dict]:
     """Every balance that is not zero, the house's own accounts behind the users'."""
-    rows = []
     for user in core.users:
         for coin in core.coins:
             available, frozen = core.balance(user.uid, coin.number)
             if available or frozen:
-                rows.append({"uid": user.uid, "user": user.username, "coin": coin.name,
-                             "available": text(available, coin.scale),
-                             "frozen": text(frozen, coin.scale)})
+                yield {"uid": user.uid, "user": user.username, "coin": coin.name,
+                       "available": text(available, coin.scale),
+                       "frozen": text(frozen, coin.scale)}
     for account, number in HOUSE_ACCOUNTS.items():
         for coin in core.coins:
             amount = core.house(number, coin.number)
             if amount:
-                rows.append({"uid": None, "user": f"house {account}", "coin": coin.name,
-                             "available": text(amount, coin.scale), "frozen": "0"})
-    return rows
+                yield {"uid": None, "user": f"house {account}", "coin": coin.name,
+                       "available": text(amount, coin.scale), "frozen": "0"}
 
 
-def orders(core) -> list[dict]:
+def orders(core) -> Iterator[dict]:
     """Every open order, by user and newest first."""
-    rows = []
     for user in core.users:
         for order in core.open_orders(user.uid):
             pair = core.pairs.get(order.pair)
             quote_scale = core.coins.get(pair.quote).scale
-            rows.append({
+            yield {
                 "order_id": order.order_id, "uid": order.uid, "pair": pair.name,
                 "side": _word(Side, order.side), "type": _word(OrderType, order.type),
                 "tif": Tif(order.tif).name, "status": _word(OrderStatus, order.status),
@@ -49,21 +46,30 @@ def orders(core) -> list[dict]:
                 "stop_price": text(order.stop_price, pair.price_scale),
                 "quote_amount": text(order.quote_amount, quote_scale),
                 "client_id": order.client_id,
-            })
-    return rows
+            }
 
 
-def trades(core) -> list[dict]:
-    """The last trades of each pair, oldest first."""
-    rows = []
-    for pair in core.pairs:
-        for trade in core.bars(pair.number).last_trades(TRADES_PER_PAIR_MAX):
-            rows.append({
+def trades(batches: Iterable[tuple]) -> Iterator[dict]:
+    """Every trade of `engine.replay_trades`: batches of them, each with the core of that moment.
+
+    A fee is in the coin that its payer received.
+    """
+    for core, batch in batches:
+        for trade in batch:
+            pair = core.pairs.get(trade.pair)
+            base_scale, quote_scale = (core.coins.get(coin).scale
+                                       for coin in (pair.base, pair.quote))
+            is_buyer = trade.taker_side == Side.BUY
+            yield {
                 "trade_id": trade.trade_id, "time": _time(trade.ts_ns), "pair": pair.name,
-                "taker_side": _word(Side, trade.side), "price": text(trade.price, pair.price_scale),
+                "taker_side": _word(Side, trade.taker_side),
+                "price": text(trade.price, pair.price_scale),
                 "amount": text(trade.qty, pair.amount_scale),
-            })
-    return sorted(rows, key=lambda row: row["trade_id"])
+                "taker_uid": trade.taker_uid, "taker_order_id": trade.taker_order_id,
+                "taker_fee": text(trade.taker_fee, base_scale if is_buyer else quote_scale),
+                "maker_uid": trade.maker_uid, "maker_order_id": trade.maker_order_id,
+                "maker_fee": text(trade.maker_fee, quote_scale if is_buyer else base_scale),
+            }
 
 
 def state(core) -> dict:

@@ -75,8 +75,7 @@ async def running(config: Config) -> AsyncIterator[Running]:
             raise StartRefused(Exit.DAMAGED, str(error)) from None
         except HouseStopped as error:
             raise StartRefused(Exit.STOPPED, str(error)) from None
-        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=ANSWERS_OUT_S,
-                               access_log=_access_log(config))
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=ANSWERS_OUT_S)
         await runner.setup()
         try:
             yield Running(house, await _listen(runner, config, tls), new_password)
@@ -123,7 +122,7 @@ async def _listen(runner: web.AppRunner, config: Config, tls: ssl.SSLContext | N
     """Lets the runner answer; the URL, with the port that it has got."""
     server = config.server
     site = LimitedSite(runner, server.host, server.port, ssl_context=tls, backlog=BACKLOG,
-                       connections_max=config.limits.connections)
+                       connections_max=config.limits.connections, access_log=_access_log(config))
     try:
         await site.start()
     except OSError as error:
@@ -146,4 +145,4 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 
 def _access_log(config: Config) -> logging.Logger | None:
-    return logging.getLogger("aiohttp.access") if config.server.access_log else None
+    return logging.getLogger("orebook.access") if config.server.access_log else None

@@ -25,6 +25,7 @@ class Shell:
     mailer: Mailer
     user_throttle: Throttle         # failed logins by user name
     address_throttle: Throttle      # and by address
+    code_throttle: Throttle         # codes asked for, by address
     order_rate: OrderRate
     zone: tzinfo                    # of the times in replies
     secure: bool                    # served over TLS: cookies are Secure
@@ -44,6 +45,7 @@ def make_shell(house: House, config: Config) -> Shell:
         mailer=Mailer(config.mail, config.data.dir),
         user_throttle=Throttle(logins),
         address_throttle=Throttle(logins * ADDRESS_FACTOR),
+        code_throttle=Throttle(logins * ADDRESS_FACTOR),
         order_rate=OrderRate(config.limits.orders_per_second),
         zone=times.zone(config.pool.timezone),
         secure=bool(config.server.tls_cert) or config.server.public_url.startswith("https://"),

@@ -7,10 +7,11 @@ from engine.codes import (
 from engine.commands import amend_order, cancel_all, cancel_order, cold, place_order
 from engine.halt import Halt
 from engine.history import HistoryLate
+from engine.history_rows import What
 from engine.house import House, HouseSettings
 from engine.journal import FolderLocked, JournalDamage
 from engine.lobster import run as run_lobster
-from engine.replay import rebuild_history, write_snapshot
+from engine.replay import rebuild_history, replay_trades, write_snapshot
 from engine.replay import replay as replay_folder
 from engine.sequencer import HouseStopped, Overloaded, Reply
 from engine.verify import verify as verify_folder
@@ -19,7 +20,8 @@ from engine.views import OrderView
 __all__ = [
     "FolderLocked", "Halt", "HistoryLate", "House", "HouseSettings", "HouseStopped",
     "JournalDamage", "Kind", "OrderFlag", "OrderStatus", "OrderType", "OrderView", "Overloaded",
-    "PairStatus", "Reason", "Reply", "Result", "SelfTrade", "Side", "Tif", "WithdrawalStatus",
-    "amend_order", "cancel_all", "cancel_order", "cold", "place_order", "rebuild_history",
-    "replay_folder", "run_lobster", "verify_folder", "write_snapshot",
+    "PairStatus", "Reason", "Reply", "Result", "SelfTrade", "Side", "Tif", "What",
+    "WithdrawalStatus", "amend_order", "cancel_all", "cancel_order", "cold", "place_order",
+    "rebuild_history", "replay_folder", "replay_trades", "run_lobster", "verify_folder",
+    "write_snapshot",
 ]

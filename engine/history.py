@@ -5,7 +5,8 @@ has written all that was durable when it came, then runs in the one thread that 
 which can only read.
 
 Invariants:
-- An answer shows everything that was durable when the question came, or HistoryLate is raised.
+- An answer shows everything that was durable when the question came, or HistoryLate is raised
+  (but `placed_ns`, which does not wait).
 - Pages are cut by id (`before`), newest first, so what arrives meanwhile shifts no page.
 - Times are found by bisection over ids (both only rise), so an old day costs as little as today.
 """
@@ -13,6 +14,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -150,6 +152,16 @@ class History:
         """What changed a user's coins: of one coin or (0) of all."""
         return await self._ask(read_ledger, uid, coin, limit, before)
 
+    async def placed_ns(self, order_ids: list[int]) -> dict[int, int]:
+        """When these orders were placed (UTC), of those that are here by now: nothing is waited
+        for, and no error is raised where there is no history yet."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(
+                self._thread, partial(self._answer, read_placed_ns, order_ids))
+        except (sqlite3.Error, FileNotFoundError):
+            return {}
+
     async def close(self) -> None:
         """Wait for the query that runs, and close the file. May be repeated."""
         if self._closed:
@@ -244,6 +256,12 @@ def read_order(connection: sqlite3.Connection, order_id: int) -> PastOrder | Non
     row = connection.execute(
         f"SELECT {ORDER_COLUMNS} FROM orders WHERE order_id = ?", (order_id,)).fetchone()
     return None if row is None else past_order(row)
+
+
+def read_placed_ns(connection: sqlite3.Connection, order_ids: list[int]) -> dict[int, int]:
+    return dict(connection.execute(
+        """SELECT order_id, placed_ns FROM orders
+            WHERE order_id IN (SELECT value FROM json_each(?))""", (json.dumps(order_ids),)))
 
 
 def read_orders(connection: sqlite3.Connection, uid: int, pair: int, start_ns: int | None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,11 @@ from engine.history_writer import HISTORY_FILE
 from engine.journal import SEGMENT_BYTES, FolderLock, Journal, JournalWriter
 from engine.replay import JOURNAL_FOLDER, Follower, load_newest
 from engine.scribe import Scribe, SnapshotResult
+from engine.segments import frame_bytes
 from engine.sequencer import QUEUE_MAX, Reply, Sequencer
+
+# So many frames may the history be behind before the newest orders' times are not known at once.
+FRAME_TIMES_MAX = 65_536
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ class HouseSettings:
     """What a house may be told beside its folder."""
 
     segment_bytes: int = SEGMENT_BYTES     # of a journal segment
-    snapshot_every_bytes: int = 256 << 20  # of commands; 0: no snapshots while it runs
+    snapshot_every_bytes: int = 256 << 20  # of frames; 0: no snapshots while it runs
     keep_snapshots: int = 3
     queue_max: int = QUEUE_MAX             # commands that may wait; beyond it Overloaded
 
@@ -45,15 +50,19 @@ class House:
     """
 
     def __init__(self, lock: FolderLock, core: Core, writer: JournalWriter, scribe: Scribe,
-                 settings: HouseSettings):
+                 settings: HouseSettings, tail_bytes: int):
         self.core = core
         self.history = History(lock.path.parent / HISTORY_FILE, self._history_caught_up)
         self._lock = lock
         self._scribe = scribe
         self._settings = settings
-        self._bytes_to_snapshot = settings.snapshot_every_bytes
+        # What this start had to replay counts too: lives may all be shorter than an interval.
+        self._bytes_to_snapshot = settings.snapshot_every_bytes - tail_bytes
         self._sequencer = Sequencer(core, writer, queue_max=settings.queue_max)
         self._sequencer.on_durable(self._durable)
+        self._sequencer.on_events(self._note_time)
+        # (first command, time) of the frames whose orders may not be in the history yet.
+        self._frame_times: deque[tuple[int, int]] = deque(maxlen=FRAME_TIMES_MAX)
         self.submit: Callable[[bytes], asyncio.Future[Reply]] = self._sequencer.submit
         self.settled = self._sequencer.settled
         self.on_events = self._sequencer.on_events
@@ -69,9 +78,10 @@ class House:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FolderLock(directory)
         try:
-            core, journal = recover(directory, settings.segment_bytes)
+            core, journal, tail_bytes = recover(directory, settings.segment_bytes)
             scribe = await Scribe.start(directory, core.seq, settings.keep_snapshots)
-            return cls(lock, core, JournalWriter(journal, journal.epoch + 1), scribe, settings)
+            writer = JournalWriter(journal, journal.epoch + 1)
+            return cls(lock, core, writer, scribe, settings, tail_bytes)
         except BaseException:
             lock.release()
             raise
@@ -117,11 +127,27 @@ class House:
         """CANCEL_ALL."""
         return self.submit(commands.cancel_all(uid, pair))
 
+    async def placed_ns(self, order_ids: list[int]) -> dict[int, int]:
+        """When these orders, of ids that fall, were placed (UTC): order id -> time.
+
+        Nothing is waited for. Those that the history lacks because it is far behind are left out.
+        """
+        found: dict[int, int] = {}
+        at = 0
+        for first_seq, ts_ns in reversed(self._frame_times):
+            while at < len(order_ids) and order_ids[at] >= first_seq:
+                found[order_ids[at]] = ts_ns
+                at += 1
+            if at == len(order_ids):
+                return found
+        return found | await self.history.placed_ns(order_ids[at:])
+
     async def close(self) -> None:
-        """Answer what was accepted, sync, let the scribe finish, free the folder; repeatable."""
+        """Answer what was accepted, sync, complete the history, free the folder; repeatable."""
         await self._sequencer.close()
-        await self._scribe.close()
+        # The scribe is the last to have the history's file open: so SQLite leaves one whole file.
         await self.history.close()
+        await self._scribe.close()
         self._lock.release()
 
     def _durable(self, seq: int, command_bytes: int) -> None:
@@ -136,6 +162,13 @@ class House:
                 done.add_done_callback(self._snapshot_done)
         self._scribe.durable(seq)
 
+    def _note_time(self, first_seq: int, ts_ns: int, events: bytes) -> None:
+        """A frame with events is on disk: an order's id is the number of its command."""
+        times = self._frame_times
+        times.append((first_seq, ts_ns))
+        while len(times) > 1 and times[1][0] <= self._scribe.history_seq:
+            times.popleft()
+
     def _snapshot_done(self, done: asyncio.Future[SnapshotResult]) -> None:
         if done.result() is SnapshotResult.MISMATCH:
             self._sequencer.stop("the scribe's replay gives another state than the house has")
@@ -144,28 +177,30 @@ class House:
         await self._scribe.wait_history(self.durable_seq)
 
 
-def recover(directory: Path, segment_bytes: int) -> tuple[Core, Journal]:
-    """The core at the journal's end, and the journal, cut where its last frame was torn."""
+def recover(directory: Path, segment_bytes: int) -> tuple[Core, Journal, int]:
+    """The core at the journal's end; the journal, cut where its last frame was torn; and how many
+    bytes of it were replayed."""
     # Nothing that a start makes is garbage, and it may be millions of objects: the collector would
     # walk over them again and again, now and at each later collection.
     gc.disable()
     try:
-        core, journal = replayed(directory, segment_bytes)
+        core, journal, tail_bytes = replayed(directory, segment_bytes)
     finally:
         gc.enable()
     gc.freeze()
     log.info("recovered up to command %d", core.seq)
-    return core, journal
+    return core, journal, tail_bytes
 
 
-def replayed(directory: Path, segment_bytes: int) -> tuple[Core, Journal]:
-    """The newest snapshot and the journal's tail."""
+def replayed(directory: Path, segment_bytes: int) -> tuple[Core, Journal, int]:
+    """The newest snapshot, the journal behind it, and that tail's bytes."""
     core, _ = load_newest(directory)
     journal = Journal.open(directory / JOURNAL_FOLDER, segment_bytes, core.seq)
     follower = Follower(directory, core)
+    tail_bytes = 0
     try:
-        for _ in follower.advance(journal.last_seq):
-            pass
+        for frame, _ in follower.advance(journal.last_seq):
+            tail_bytes += frame_bytes(len(frame.commands))
     finally:
         follower.close()
-    return core, journal
+    return core, journal, tail_bytes

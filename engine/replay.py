@@ -14,9 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
+from engine.codes import EventKind
 from engine.core import Core, Outcome
+from engine.events import decode
 from engine.halt import Halt
-from engine.history_rows import record_offsets
+from engine.history import Trade
+from engine.history_rows import record_offsets, trade_rows
 from engine.history_writer import HISTORY_FILE, HistoryWriter, Reached, remove_history
 from engine.journal import FolderLock, Frame, JournalReader, Recovery, outcome_digest
 from engine.segments import list_segments
@@ -51,11 +56,11 @@ def apply_frame(core: Core, frame: Frame) -> Outcome:
     return outcome
 
 
-def apply_part(core: Core, frame: Frame, until_seq: int) -> None:
+def apply_part(core: Core, frame: Frame, until_seq: int) -> Outcome:
     """Apply a frame's commands up to `until_seq`: what they gave is known for the whole only."""
     count = until_seq - frame.first_seq + 1
     (_, end), = record_offsets(frame.commands, [count])
-    core.apply(frame.commands[:end], frame.first_seq, frame.ts_ns)
+    return core.apply(frame.commands[:end], frame.first_seq, frame.ts_ns)
 
 
 def load_newest(directory: Path, max_seq: int | None = None,
@@ -117,6 +122,28 @@ def replay(directory: Path, until_seq: int | None = None, until_ns: int | None =
     Raises JournalDamage, ReplayDiverged, and ValueError where the journal has no `until_seq`.
     """
     core, _ = load_newest(directory, until_seq, until_ns) if use_snapshots else (Core(), None)
+    for _ in outcomes_until(directory, core, until_seq, until_ns, progress):
+        pass
+    return core
+
+
+def replay_trades(directory: Path, until_seq: int | None = None, until_ns: int | None = None,
+                  progress: Progress | None = None) -> Iterator[tuple[Core, list[Trade]]]:
+    """All trades up to the same point as `replay`, oldest first: those of one frame at a time, with
+    the core at that frame's end. However many there are, a frame's are in memory. Raises as
+    `replay`, on the way.
+    """
+    core = Core()
+    for ts_ns, outcome in outcomes_until(directory, core, until_seq, until_ns, progress):
+        events = decode(outcome.events)
+        trades = events[events["kind"] == EventKind.TRADE]
+        if len(trades):
+            yield core, trades_of(trades, ts_ns)
+
+
+def outcomes_until(directory: Path, core: Core, until_seq: int | None, until_ns: int | None,
+                   progress: Progress | None) -> Iterator[tuple[int, Outcome]]:
+    """Take a core on to the point that `replay` speaks of; the time and outcome of each frame."""
     end_seq = last_seq_of(directory)
     if until_seq is None:
         until_seq = end_seq
@@ -128,14 +155,20 @@ def replay(directory: Path, until_seq: int | None = None, until_ns: int | None =
             if until_ns is not None and frame.ts_ns > until_ns:
                 break
             if frame.last_seq <= until_seq:
-                apply_frame(core, frame)
+                outcome = apply_frame(core, frame)
             else:
-                apply_part(core, frame, until_seq)
+                outcome = apply_part(core, frame, until_seq)
             if progress is not None:
                 progress(core.seq, until_seq)
+            yield frame.ts_ns, outcome
     finally:
         reader.close()
-    return core
+
+
+def trades_of(trades: np.ndarray, ts_ns: int) -> list[Trade]:
+    """The TRADE events of one batch, as the history knows trades."""
+    return [Trade(*row[:-1]) for row in trade_rows(
+        trades, np.full(len(trades), ts_ns), np.zeros(len(trades), np.int64))]
 
 
 def take_snapshot(directory: Path, core: Core, state_hash: str, frame: Frame | None,

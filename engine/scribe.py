@@ -15,6 +15,7 @@ Invariants:
 - One DURABLE at a time is unanswered; the next tells the newest seq. A batch costs nothing here.
 - A death that was not asked for is logged and the scribe restarted, once in RESTART_GAP_S. A house
   whose scribe is gone (`failed`) serves on, but without history and new snapshots.
+- After `close` the history has all that was durable, unless that took longer than CLOSE_MAX_S.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ ASK = struct.Struct("<B7xQ16s")
 TELL = struct.Struct("<BBHIQ")
 NO_HASH = bytes(16)
 WAIT_MAX_S = 5
-CLOSE_MAX_S = 60
+CLOSE_MAX_S = 60        # in all; service managers wait for 90 s
+STOP_MIN_S = 10         # of that, kept for the time from STOP to the process's end
 RESTART_GAP_S = 600
 
 log = logging.getLogger(__name__)
@@ -140,19 +142,26 @@ class Scribe:
             raise HistoryLate(f"the history has come to {self.history_seq}, not to {seq}") from None
 
     async def close(self) -> None:
-        """End the process at its next frame; the rest of the history is written after a restart."""
+        """Wait until the history has all that is durable, and end the process. May be repeated.
+
+        What it could not write in time, or by a scribe that died, is written at the next start.
+        """
         if self._closing or self._task is None:
             return
         self._closing = True
+        deadline_s = asyncio.get_running_loop().time() + CLOSE_MAX_S
+        try:
+            await self.wait_history(self._durable_seq, CLOSE_MAX_S - STOP_MIN_S)
+        except HistoryLate as late:
+            log.warning("the next start writes the rest of the history: %s", late)
         self._send(Ask.STOP)
         try:
-            async with asyncio.timeout(CLOSE_MAX_S):
+            async with asyncio.timeout_at(deadline_s):
                 await asyncio.shield(self._task)
         except TimeoutError:
             log.error("the scribe did not end within %d s: killed", CLOSE_MAX_S)
             self._process.kill()
             await self._task
-        self._give_up("the house is closed")
 
     async def _spawn(self) -> None:
         # The engine may lie where only this process's sys.path finds it; -P keeps the working
@@ -182,6 +191,7 @@ class Scribe:
             reason = await self._listen()
             self._drop_snapshots()
             if self._closing:
+                self._give_up("the house is closed")
                 return
             now_s = asyncio.get_running_loop().time()
             if self._restarted_at_s is None or now_s - self._restarted_at_s >= RESTART_GAP_S:

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 PASSWORD_LENGTHS = range(6, 129)
-QUEUE_MAX = 64
+QUEUE_MAX = 256
 # The second of the settings that OWASP names for argon2id.
 MEMORY_KIB = 19_456
 PASSES = 2

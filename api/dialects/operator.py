@@ -114,7 +114,8 @@ class OperatorDialect:
         for method, path, handler in calls:
             app.router.add_route(method, f"/operator/{path}", self._guarded(handler))
         app.router.add_post("/operator/login", self._enveloped(self.login))
-        app.router.add_route("*", "/operator/{path:.*}", self._enveloped(self.no_such_call))
+        for path in ("/operator", "/operator/{path:.*}"):
+            app.router.add_route("*", path, self._enveloped(self.no_such_call))
 
     # -- who calls, and the envelope --------------------------------------------------------------
 
@@ -171,7 +172,8 @@ class OperatorDialect:
             outcome = OUTCOMES.get(code, "refused")
             self._shell.answers["operator", handler.__name__, outcome] += 1
             body = {"code": code, "data": answered, "message": message}
-            return json_reply(request, json.dumps(body, ensure_ascii=False).encode())
+            # Not the direct way: other origins' headers are added to aiohttp's response only.
+            return json_reply(request, json.dumps(body, ensure_ascii=False).encode(), direct=False)
         return answer
 
     async def _submit(self, kind: Kind, fields: dict[str, Any]) -> Any:

@@ -15,18 +15,16 @@ from api.auth.login import LoginRefused
 from api.auth.passwords import TooBusy
 from api.auth.sessions import SessionRefused
 from api.dialects import router_account, router_history, router_market, router_trading
-from api.dialects.calls import COOKIE, EMPTY, Call, Refused, Routes, encode
+from api.dialects.calls import COOKIE, Call, Refused, Routes
 from api.dialects.parameters import merged
 from api.errors import words
 from api.numbers import InputError
-from api.replies import json_reply
+from api.replies import json_reply, refusal_body
 from api.shell import SHELL, Shell
 from engine import HistoryLate, HouseStopped, Overloaded
 
 PATH = "/router"
 DIALECT = "router"
-# All are answered, to say which one it should have been.
-METHODS = ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 ROUTES = Routes(router_trading.ROUTES | router_market.ROUTES | router_account.ROUTES
                 | router_history.ROUTES)
@@ -123,15 +121,5 @@ class Router:
 
 def add_routes(app: web.Application) -> None:
     """Put the dialect into an app that has its shell."""
-    answer = Router(app[SHELL]).answer
-    # With origins, OPTIONS is a browser's question (api/cors) and no call of ours.
-    asked_by_browsers = ("OPTIONS",) if app[SHELL].config.server.cors_origins else ()
-    for method in METHODS:
-        if method not in asked_by_browsers:
-            app.router.add_route(method, PATH, answer)
-
-
-def refusal_body(description: str) -> bytes:
-    # A name that came in the URL may hold what no encoding can write.
-    shown = description.encode("utf-8", "replace").decode()
-    return b'{"status":false,"data":%b,"description":%b}' % (EMPTY, encode(shown))
+    # All methods are answered, to say which one it should have been.
+    app.router.add_route("*", PATH, Router(app[SHELL]).answer)

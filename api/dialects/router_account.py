@@ -6,6 +6,7 @@ dies of five wrong tries and of ten minutes, so who can read the journal could r
 still alive.
 """
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -15,6 +16,7 @@ from api.auth import login as logins
 from api.auth import sessions
 from api.auth.login import Attempt, check_secret
 from api.auth.passwords import is_new_password
+from api.auth.throttle import address_key
 from api.dialects.calls import EMPTY, Call, Refused, Routes, accepted, encode
 from api.mail import MailFailed
 from api.numbers import InputError, text
@@ -45,6 +47,7 @@ async def make_valid_code(call: Call) -> bytes:
     username = call.text("user")
     if not call.shell.mailer.takes(username):
         raise InputError("user", "must be a mail address")
+    _count_code(call)
     code = f"{secrets.randbelow(10 ** CODE_DIGITS):0{CODE_DIGITS}d}"
     accepted(await call.house.submit(cold(Kind.ISSUE_CODE, {
         "username": username, "code_digest": code_digest(username, code),
@@ -138,6 +141,17 @@ async def set_withdraw_address(call: Call) -> bytes:
         "uid": call.uid, "coin": coin.number, "address": call.text("address"),
     })))
     return EMPTY
+
+
+def _count_code(call: Call) -> None:
+    """Each code asked for counts against the caller's address: every name may have one a minute,
+    and names cost nothing."""
+    throttle, address = call.shell.code_throttle, address_key(call.request.remote)
+    now_s = asyncio.get_running_loop().time()
+    delay_s = throttle.delay_s(address, now_s)
+    if delay_s > 0:
+        raise Refused(f"too many codes, try again in {int(delay_s) + 1} s")
+    throttle.begin(address, now_s)
 
 
 async def _check_pay_password(call: Call) -> None:

@@ -10,13 +10,12 @@ from api.dialects.calls import Call, Refused, Routes, encode
 from api.dialects.router_account import WITHDRAWAL_STATUS_NAMES
 from api.dialects.router_trading import SIDE_NAMES, described
 from api.numbers import InputError, text
-from engine import Reason, Side
+from engine import Reason, Side, What
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
 REASON_NAMES = {int(reason): reason.name.lower() for reason in Reason} | {0: ""}
-# The numbers are the history's (engine/history_rows.What); a test compares them.
-ENTRY_NAMES = {1: "trade", 2: "fee", 3: "deposit", 4: "withdrawal", 5: "withdrawal_fee"}
+ENTRY_NAMES = {int(what): what.name.lower() for what in What}
 
 ROUTES = Routes()
 

@@ -6,6 +6,7 @@ type does not use is refused. Whether an order may be placed is the core's to sa
 
 import asyncio
 
+from api import times
 from api.dialects.calls import Call, Refused, Routes, accepted, encode
 from api.numbers import InputError, text
 from engine import OrderFlag, OrderStatus, OrderType, Side, Tif
@@ -25,6 +26,9 @@ STATUS_NAMES = {int(status): status.name.lower() for status in OrderStatus}
 
 ORDER_PARAMETERS = ("pair", "amount", "price", "type", "tif", "post_only", "client_id",
                     "quote_amount", "stop_price")
+
+OPEN_ORDERS_MAX = 1000          # of a page; without a limit all are given
+OPEN_ORDERS_AT_ONCE = 200
 
 ROUTES = Routes()
 
@@ -75,11 +79,23 @@ async def amend_order(call: Call) -> bytes:
     return _state(reply, pair.amount_scale)
 
 
-@ROUTES.on_post("pair", session=True, reads=True)
+@ROUTES.on_post("pair", "limit", "before", session=True, reads=True)
 async def get_open_orders(call: Call) -> bytes:
-    pairs = call.core.pairs
-    return encode([_shown(order, pairs.get(order.pair), call.core)
-                   for order in call.core.open_orders(call.uid, call.pair_number())])
+    orders = call.core.open_orders(call.uid, call.pair_number())
+    if call.has("before"):
+        before = call.id("before")
+        orders = [order for order in orders if order.order_id < before]
+    orders = orders[:call.limit(len(orders) or 1, OPEN_ORDERS_MAX)]
+    # Only what is on disk has a time that stays.
+    await call.house.settled()
+    placed_ns = await call.house.placed_ns([order.order_id for order in orders])
+    shown = []
+    for start in range(0, len(orders), OPEN_ORDERS_AT_ONCE):
+        shown += [encode(_open(order, placed_ns.get(order.order_id), call))
+                  for order in orders[start:start + OPEN_ORDERS_AT_ONCE]]
+        # A user may have a hundred thousand: the others' orders go in between.
+        await asyncio.sleep(0)
+    return b"[%b]" % b",".join(shown)
 
 
 async def _place(call: Call, side: int) -> bytes:
@@ -153,12 +169,14 @@ def _state(reply, amount_scale: int) -> bytes:
             f'"status":"{STATUS_NAMES[reply.status]}"}}').encode()
 
 
-def _shown(order, pair, core) -> dict[str, object]:
+def _open(order, placed_ns: int | None, call: Call) -> dict[str, object]:
     """An open order; what it does not have is an empty text."""
+    pair = call.core.pairs.get(order.pair)
     filled = order.qty - order.remaining if order.qty else 0
-    return described(order, pair, core) | {
+    return described(order, pair, call.core) | {
         "filled": text(filled, pair.amount_scale),
         "remaining": text(order.remaining, pair.amount_scale),
+        "placed": times.text(placed_ns, call.shell.zone) if placed_ns is not None else "",
     }
 
 

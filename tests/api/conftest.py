@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from api.auth import sessions
-from api.config import Config, Data, Limits, Mail, Operator, Pair, Server
+from api.config import Config, Limits, Mail, Operator, Pair, Server, Storage
 from api.serve import running
 from engine import Kind, Result, cold
 
@@ -29,7 +29,7 @@ class HouseThread:
 
     def __init__(self, directory, **sections):
         defaults = {
-            "server": Server(port=0), "data": Data(dir=str(directory), segment_mb=1),
+            "server": Server(port=0), "data": Storage(dir=str(directory), segment_mb=1),
             "mail": Mail(return_codes=True), "limits": Limits(logins_per_minute=0),
             "operator": Operator("operator-password"), "pairs": TEST_PAIRS,
         }

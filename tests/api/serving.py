@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PASSWORD = "operator-password"
 USER_PASSWORD = "user-password"
-ANSWERS = re.compile(r"Orebook answers at (http://([0-9.]+):([0-9]+)), data in (.+)")
+ANSWERS = re.compile(r"Orebook answers at (https?://([0-9.]+):([0-9]+)), data in (.+)")
 
 
 def environment(**changes: str) -> dict[str, str]:

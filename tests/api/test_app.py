@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from types import SimpleNamespace
 
@@ -58,14 +59,59 @@ def test_a_body_that_does_not_decompress(house):
     assert json.loads(answer.body)["status"] is False
 
 
-def test_what_is_no_http_gets_no_page(house):
-    with socket.create_connection(("127.0.0.1", house.port)) as client:
-        client.sendall(b"GET / HTTP/9.9\r\nAccept: text/html\r\n\r\n")
+def sent(port, request):
+    """What is answered to these very bytes until the connection ends."""
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
+        client.sendall(request)
         answer = b""
         while part := client.recv(65536):
             answer += part
-    assert b" 400 " in answer.splitlines()[0]
-    assert b"<" not in answer and b"Traceback" not in answer
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, body
+
+
+HEAD = b"Host: x\r\nAccept: text/html\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize("request_, status, naming", [
+    (b"hello secret\r\n\r\n", 400, "HTTP"),
+    (b"GET /secret HTTP/9.9\r\n" + HEAD + b"\r\n", 400, "HTTP"),
+    (b"\x16\x03\x01\x00\xa5secret\r\n\r\n", 400, "HTTP"),
+    (b"GET /secret HTTP/1.1\r\n" + HEAD + b"Cookie: session=secret\0\r\n\r\n", 400, "HTTP"),
+    (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"secret" * 4000 + b"\r\n\r\n", 400, "too long"),
+    (b"GET /" + b"secret" * 4000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 400, "too long"),
+    (b"GET / HTTP/1.1\r\n" + HEAD + b"X: secret\r\n" * 500 + b"\r\n", 400, "HTTP"),
+    (b"SECRET /router?router=login HTTP/1.1\r\n" + HEAD + b"\r\n", 400, "HTTP"),
+    (b"POST /router HTTP/1.1\r\n" + HEAD + b"Content-Length: -3\r\n\r\n", 400, "HTTP"),
+    (b"POST /router HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400,
+     "HTTP"),
+    (b"POST /router HTTP/1.1\r\n" + HEAD + b"Expect: secret\r\nContent-Length: 1\r\n\r\na", 417,
+     "Expect"),
+    (b"CONNECT secret:80 HTTP/1.1\r\n" + HEAD + b"\r\n", 404, "path"),
+    (b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"\r\n", 404, "path"),
+], ids=str)
+def test_what_is_no_request_gets_the_envelope_and_leaves_no_secret(
+        house, caplog, request_, status, naming):
+    head, body = sent(house.port, request_)
+    assert head.startswith((b"HTTP/1.0 %d " % status, b"HTTP/1.1 %d " % status))
+    assert b"Content-Type: application/json" in head and b"aiohttp" not in head
+    envelope = json.loads(body)
+    assert (envelope["status"], envelope["data"]) == (False, "")
+    assert naming in envelope["description"]
+    assert "secret" not in (body.decode() + caplog.text).lower()
+    assert house.done("get_rank")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "OPTIONS", "TRACE", "PROPFIND", "DELETE"])
+def test_other_methods_are_refused_by_the_dialect(house, method):
+    answer = house.request(method, "/router?router=get_rank")
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("application/json")
+    if method != "HEAD":
+        assert json.loads(answer.body)["description"] == "method: get_rank must be called by GET"
+    answer = house.request(method, "/operator")
+    assert answer.status == 200
+    if method != "HEAD":
+        assert json.loads(answer.body)["code"] == 5010
 
 
 def test_a_stopped_house_says_so(own_house):
@@ -99,6 +145,16 @@ def test_origins(own_house):
     assert asked.status == 204
     assert "session" in asked.headers["Access-Control-Allow-Headers"]
     assert asked.headers["Access-Control-Allow-Origin"] == ORIGIN
+    # Every dialect's answers and preflights, not only the router's.
+    for path in ("/operator/state", "/healthz", "/nowhere"):
+        asked = house.request("OPTIONS", path, None, {
+            "Origin": ORIGIN, "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "token"})
+        assert asked.status == 204 and "token" in asked.headers["Access-Control-Allow-Headers"]
+        headers = house.request("GET", path, None, {"Origin": ORIGIN}).headers
+        assert headers["Access-Control-Allow-Origin"] == ORIGIN
+    # No browser asks like this: it is a call with a wrong method.
+    assert "method" in house.envelope("OPTIONS", "/router?router=get_rank")["description"]
 
 
 def test_any_origin_comes_without_cookies(own_house):
@@ -139,13 +195,41 @@ def test_no_more_connections_than_allowed(house):
     house.run(run())
 
 
+@pytest.mark.parametrize("begun", [
+    b"", b"GET /healthz HT", b"POST /router HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nuser",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_connection_that_is_held_is_closed(house, begun):
+    """Silent from the start, with a request that never ends, or after an answer."""
+    async def run():
+        runner = web.AppRunner(make_app(house.house, Config(data=house.config.data)))
+        await runner.setup()
+        await LimitedSite(runner, "127.0.0.1", 0, connections_max=0, held_max_s=0.2).start()
+        try:
+            reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+            writer.write(begun)
+            answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 200 ") if b"healthz HTTP" in begun else not answer
+            writer.close()
+        finally:
+            await runner.cleanup()
+    house.run(run())
+
+
 def test_requests_can_be_logged(own_house, caplog):
     house = own_house(server=Server(port=0, access_log=True))
-    caplog.set_level("INFO", "aiohttp.access")
-    answer = house.request("GET", "/router?router=get_coin&pair=BTC/USDT")
+    caplog.set_level("INFO", "orebook.access")
+    size = len(house.request("GET", "/router?router=get_coin&pair=BTC/USDT").body)
+    house.request("POST", "/router?router=login&user=alice&pass=correct-horse", None,
+                  {"Referer": "http://x/?session=secret-token"})
+    house.request("GET", "/a%0Ab?session=secret-token")
+    house.request("GET", "/router?router=a%0Ab%ff")
     house.close()
-    line, = (record.getMessage() for record in caplog.records if record.name == "aiohttp.access")
-    assert f'"GET /router?router=get_coin&pair=BTC/USDT HTTP/1.1" 200 {len(answer.body)} ' in line
+    lines = [record.getMessage() for record in caplog.records if record.name == "orebook.access"]
+    assert lines[0].startswith(f"127.0.0.1 GET /router?router=get_coin 200 {size} 0.")
+    assert lines[1].startswith("127.0.0.1 POST /router?router=login 200 ")
+    assert lines[2].startswith("127.0.0.1 GET /a%0Ab 404 ")
+    assert lines[3].startswith("127.0.0.1 GET /router?router=a%0Ab")
+    assert not re.search("correct-horse|secret-token|\n", "".join(lines))
 
 
 def test_an_error_of_ours_shows_nothing(own_house, caplog):

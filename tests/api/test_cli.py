@@ -1,12 +1,16 @@
 """The command line: offline commands on a folder that a house has left, operator sub-commands."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.api.serving import PASSWORD, ServedHouse, orebook
+from tests.api.serving import PASSWORD, ServedHouse, environment, orebook
 
 FAULT, USAGE, DAMAGED = 1, 2, 4
 LOBSTER = Path(__file__).parents[3] / "shared" / "data" / "lobster"
@@ -46,9 +50,8 @@ def test_replay_gives_the_state_that_the_house_had(left):
     assert (state["seq"], state["state_hash"]) == (end["seq"], end["state_hash"])
     state = shown("replay", str(directory), "--until-seq", str(middle["seq"]))
     assert (state["seq"], state["state_hash"]) == (middle["seq"], middle["state_hash"])
-    at = shown("replay", str(directory), "--until-time", state["time"].replace("Z", "+00:00")[:26])
-    # Python reads times to the microsecond, so it may stop one command before.
-    assert middle["seq"] - at["seq"] in (0, 1)
+    at = shown("replay", str(directory), "--until-time", state["time"])
+    assert at["seq"] == middle["seq"]
 
 
 def test_reports(left):
@@ -66,8 +69,9 @@ def test_reports(left):
     assert [(row["pair"], row["side"], row["price"], row["remaining"]) for row in orders] == [
         ("BTC/USDT", "sell", "100", "0.75")]
     trades = shown("replay", str(directory), "--report", "trades")
-    assert [(row["trade_id"], row["price"], row["amount"], row["taker_side"])
-            for row in trades] == [(1, "100", "0.25", "buy")]
+    assert [(row["trade_id"], row["price"], row["amount"], row["taker_side"], row["taker_uid"],
+             row["taker_fee"], row["maker_uid"], row["maker_fee"])
+            for row in trades] == [(1, "100", "0.25", "buy", 3, "0.0005", 2, "0.05")]
     until = ("--until-seq", str(middle["seq"]))
     assert shown("replay", str(directory), "--report", "trades", *until) == []
     table = orebook("replay", str(directory), "--report", "balances")
@@ -168,6 +172,21 @@ def test_demo_trades_and_ends_by_itself(tmp_path):
     trades = shown("replay", str(directory), "--report", "trades")
     assert {row["pair"] for row in trades} == {
         "BTC/USDT", "BCH/USDT", "BTC/CNY", "BCH/CNY", "ORE/USDT"}
+
+
+def test_demo_ends_by_control_c(tmp_path):
+    """As a terminal sends it: to all processes of the demo, its scribe too."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "demo", "--port", "0"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=environment(TMPDIR=str(tmp_path)))
+    while "orders sent" not in demo.stdout.readline():
+        pass
+    os.killpg(demo.pid, signal.SIGINT)
+    printed, errors = demo.communicate(timeout=60)
+    assert (demo.returncode, errors) == (0, "")
+    assert printed.splitlines()[-1].startswith("Ended after ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_lists_every_command():

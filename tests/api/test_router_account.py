@@ -1,8 +1,10 @@
 """Users on the exchange router: codes, registering, sessions, balances, withdrawals, over HTTP."""
 
+import asyncio
 import re
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from api.auth.passwords import Passwords
@@ -126,6 +128,44 @@ def test_guessing_codes_is_slowed_down(own_house):
                                                 pass_=PASSWORD, valid_code="123456")
     assert "too many attempts" in house.refused("regeist_user", user="one more", pass_=PASSWORD,
                                                 valid_code="123456")
+
+
+@pytest.mark.slow
+def test_two_hundred_logins_at_once_hold_nobody_up(house):
+    """Each costs a password hash; meanwhile others are answered, and none is turned away."""
+    url = f"http://127.0.0.1:{house.port}/router"
+
+    async def run():
+        everyone = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=everyone) as session:
+            async def call(method, router, **parameters):
+                async with session.request(method, url, params={"router": router},
+                                           data=parameters) as answer:
+                    return await answer.json()
+
+            logins = [asyncio.create_task(call("POST", "login", user=f"user-{number}",
+                                               **{"pass": PASSWORD})) for number in range(200)]
+            ranks = [await call("GET", "get_rank") for _ in range(30)]
+            still_waiting = sum(not login.done() for login in logins)
+            return ranks, still_waiting, await asyncio.gather(*logins)
+
+    ranks, still_waiting, answers = asyncio.run(run())
+    assert all(rank["status"] for rank in ranks) and still_waiting > 0
+    assert {answer["description"] for answer in answers} == {"user or pass: wrong"}
+
+
+def test_codes_of_an_address_are_slowed_down(own_house):
+    """Names cost nothing, so a pause for each of them holds up nobody."""
+    house = own_house(limits=Limits(logins_per_minute=2))
+    for number in range(10):
+        assert house.done("make_valid_code", user=f"user-{number}")
+    seq = house.house.seq
+    assert "too many codes" in house.refused("make_valid_code", user="another")
+    # Nothing was written for it, and nothing was sent.
+    assert house.house.seq == seq
+    assert len(outbox(house)) == 10
+    # Who is registered already can log in from there.
+    assert house.refused("login", user="user-1", pass_=PASSWORD) == "user or pass: wrong"
 
 
 def test_withdrawing(house):

@@ -1,13 +1,16 @@
 """Orders and market prices of the exchange router over HTTP, against the core's own numbers."""
 
+import asyncio
 import json
+import time
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from api.config import Limits
 from api.dialects.router_history import ENTRY_NAMES
-from engine.history_rows import What
+from engine import OrderType, Side, Tif
 
 USDT = 10**8
 BTC = 10**8
@@ -54,6 +57,42 @@ def test_numbers_are_exact_in_every_form(market):
         assert envelope["data"]["remaining"] == "0.000001", envelope
     orders = market.done("get_open_orders", market.alice.token)
     assert [(order["price"], order["amount"]) for order in orders] == [("50000.01", "0.000001")] * 3
+
+
+def test_open_orders_say_when_they_were_placed(market, own_house):
+    before = int(time.time())
+    placed = [buy(market, "1", price)["order_id"] for price in ("10", "11", "12")]
+    orders = market.done("get_open_orders", market.alice.token)
+    assert [order["order_id"] for order in orders] == placed[::-1]
+    for order in orders:
+        past = market.done("get_order", market.alice.token, order_id=order["order_id"])
+        assert order["placed"] == past["placed"]
+        at = datetime.strptime(order["placed"] + " +0800", "%Y-%m-%d %H:%M:%S %z")
+        assert before <= at.timestamp() <= time.time()
+    market.close()
+    again = own_house()
+    assert again.done("get_open_orders", market.alice.token) == orders
+
+
+def test_many_open_orders_arrive_whole_and_in_pages(market):
+    count = 20_000
+
+    async def place_all():
+        answers = [market.house.place_order(market.bob.uid, 1, Side.SELL, OrderType.LIMIT, Tif.GTC,
+                                            price=1_000 + number, qty=1)
+                   for number in range(count)]
+        return [reply.order_id for reply in await asyncio.gather(*answers)]
+
+    placed = market.run(place_all())
+    orders = market.done("get_open_orders", market.bob.token)
+    assert [order["order_id"] for order in orders] == placed[::-1]
+    pages, before = [], {}
+    while page := market.done("get_open_orders", market.bob.token, limit=999, pair="BTC/USDT",
+                              **before):
+        pages += page
+        before = {"before": page[-1]["order_id"]}
+    assert pages == orders
+    assert "limit: " in market.refused("get_open_orders", market.bob.token, limit=1001)
 
 
 def test_types(market):
@@ -178,7 +217,8 @@ def test_what_was_is_found(market):
 
 
 def test_names_of_ledger_entries_are_complete():
-    assert ENTRY_NAMES == {int(what): what.name.lower() for what in What}
+    assert ENTRY_NAMES == {1: "trade", 2: "fee", 3: "deposit", 4: "withdrawal",
+                           5: "withdrawal_fee"}
 
 
 def test_get_and_post_take_parameters_from_everywhere(market):

@@ -5,16 +5,18 @@ import shutil
 
 import pytest
 
+from engine.codes import EventKind
 from engine.core import Core
+from engine.events import decode
 from engine.history_rows import record_offsets
 from engine.history_writer import HISTORY_FILE
 from engine.journal import FolderLock, FolderLocked, Journal, JournalDamage, JournalWriter
 from engine.replay import (
     JOURNAL_FOLDER, SNAPSHOT_FOLDER, Follower, ReplayDiverged, last_frame, last_seq_of,
-    rebuild_history, replay, write_snapshot)
+    rebuild_history, replay, replay_trades, write_snapshot)
 from engine.segments import list_segments
 from engine.snapshot import list_snapshots, read_snapshot
-from tests.engine.folders import SEGMENT_BYTES, Live, frames_of
+from tests.engine.folders import SEGMENT_BYTES, Live, frames_of, outcomes_of
 
 BATCHES = 40
 
@@ -234,3 +236,40 @@ def test_history_is_rebuilt(copy, live):
     assert reached.orders > 100 and reached.trades > 100
     assert seen[-1] == (live.core.seq, live.core.seq)
     assert rebuild_history(copy) == reached
+
+
+# All trades
+
+
+def trades_until(directory, **point):
+    """Every trade up to a point, and the sequence number of each batch's core."""
+    given = [(core.seq, trade) for core, trades in replay_trades(directory, **point)
+             for trade in trades]
+    return [trade for _, trade in given], [seq for seq, _ in given]
+
+
+def test_all_trades_are_given_in_order(live, copy):
+    write_snapshot(copy)        # a snapshot has forgotten them: it must not be begun from
+    events = [(event, frame) for frame, outcome in outcomes_of(copy)[1]
+              for event in decode(outcome.events) if event["kind"] == EventKind.TRADE]
+    trades, seqs = trades_until(copy)
+    assert [trade.trade_id for trade in trades] == list(range(1, len(events) + 1))
+    for trade, seq, (event, frame) in zip(trades, seqs, events, strict=True):
+        assert trade == (
+            event["trade_id"], event["pair"], event["price"], event["qty"], event["side"],
+            event["order_id"], event["maker_order_id"], event["user"], event["maker_user"],
+            event["taker_fee"], event["maker_fee"], frame.ts_ns, event["seq"])
+        assert seq == frame.last_seq
+
+
+def test_trades_end_where_the_replay_does(live):
+    trades, _ = trades_until(live.directory)
+    middle = trades[len(trades) // 2]
+    for point, wanted in (
+            ({"until_seq": middle.seq}, [one for one in trades if one.seq <= middle.seq]),
+            ({"until_seq": middle.seq - 1}, [one for one in trades if one.seq < middle.seq]),
+            ({"until_ns": middle.ts_ns}, [one for one in trades if one.ts_ns <= middle.ts_ns]),
+            ({"until_ns": middle.ts_ns - 1}, [one for one in trades if one.ts_ns < middle.ts_ns])):
+        assert trades_until(live.directory, **point)[0] == wanted
+    with pytest.raises(ValueError, match="there is no"):
+        trades_until(live.directory, until_seq=live.core.seq + 1)

@@ -178,7 +178,40 @@ def test_a_snapshot_that_cannot_be_written_is_told(folder, live):
     assert run(follow()) == SnapshotResult.FAILED
 
 
+def test_closing_completes_the_history(folder, live, wanted):
+    async def follow():
+        scribe = await Scribe.start(folder, 0)
+        scribe.durable(live.core.seq)
+        await scribe.close()
+        await scribe.close()
+        assert scribe.history_seq == live.core.seq
+
+    run(follow())
+    assert {path.name for path in folder.glob("history*")} == {HISTORY_FILE}
+    assert rows_of(folder / HISTORY_FILE) == wanted
+
+
 # Deaths
+
+
+def test_one_that_dies_while_it_is_closed_is_not_waited_for(folder, live, wanted, caplog):
+    async def follow():
+        scribe = await Scribe.start(folder, 0)
+        await scribe.ready()
+        os.kill(scribe.pid, signal.SIGSTOP)
+        scribe.durable(live.core.seq)
+        closing = asyncio.create_task(scribe.close())
+        await asyncio.sleep(0)      # now it waits for the history
+        os.kill(scribe.pid, signal.SIGKILL)
+        await closing
+        assert scribe.pid is None
+        again = await Scribe.start(folder, live.core.seq)
+        await again.close()
+
+    run(follow())
+    assert "the next start writes the rest of the history" in caplog.text
+    assert "restarted" not in caplog.text
+    assert rows_of(folder / HISTORY_FILE) == wanted
 
 
 def test_a_killed_scribe_is_restarted_once(folder, live, wanted, caplog):

@@ -1,0 +1,25 @@
+"""A line for each request (`[server] access_log`), without what only caller and house should know.
+
+Sessions, passwords and codes may come in the query, so of it only the router's name is written; of
+headers nothing. What is written is percent-encoded: no request can make up a line.
+"""
+
+from urllib.parse import quote
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+PATH_LENGTH_MAX = 256
+NAME_LENGTH_MAX = 64
+
+
+class AccessLog(AbstractAccessLogger):
+    """Address, method, path and router, status, bytes of the body, seconds."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        place = request.rel_url.raw_path[:PATH_LENGTH_MAX]
+        name = request.rel_url.query.get("router", "")[:NAME_LENGTH_MAX]
+        if name:
+            place += f"?router={quote(name, safe='', errors='replace')}"
+        self.logger.info("%s %s %s %d %d %.6f", request.remote, request.method, place,
+                         response.status, response.body_length, time)
