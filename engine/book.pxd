@@ -69,6 +69,13 @@ cdef extern from * nogil:
     void prefetch_line(const void* address)
 
 
+cdef inline int book_ready(Book* book) except -1:
+    """`book_reserve`, where there may be need for it."""
+    if book.level_free != 0 and book.node_free != 0:
+        return 0
+    return book_reserve(book)
+
+
 cdef inline uint64_t key_of(BookSide* side, int64_t price) noexcept nogil:
     return <uint64_t> price ^ side.mirror
 

@@ -33,5 +33,3 @@ cdef class Exchange(Matching):
                             ResultRow* result) except -1
     cdef int amend_again(self, Pair* pair, Order* order, int64_t price, int64_t qty,
                          ResultRow* result) except -1
-    cdef int emit_placed(self, const PlaceOrder* command) except -1
-    cdef int emit_unfilled(self, const PlaceOrder* command, int64_t qty, uint8_t reason) except -1

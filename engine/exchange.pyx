@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from engine.book cimport (
-    ASKS, BIDS, STOP_BUYS, STOP_SELLS, BookSide, book_reserve, level_add, level_append,
+    ASKS, BIDS, STOP_BUYS, STOP_SELLS, BookSide, book_ready, level_add, level_append,
     level_unlink,
 )
 from engine.codes cimport (
@@ -26,6 +26,7 @@ from engine.pair cimport (
     status_of, stops_of, unit_of,
     value_of,
 )
+from engine.records cimport RecordBuffer
 from ledger.accounts cimport Balance, balance_of
 from ledger.amount cimport product_of
 from ledger.transfers cimport hold, release
@@ -90,6 +91,36 @@ cdef bytes fields_of(const PlaceOrder* command):
     """What a repeated placement has in common with the first: the pair, all fields but the user."""
     cdef const char* fields = <const char*> &command.side
     return (<const char*> &command.head.pair)[:2] + fields[:sizeof(PlaceOrder) - sizeof(Head) - 4]
+
+
+cdef inline int emit_placed(RecordBuffer events, uint64_t seq, const PlaceOrder* command) except -1:
+    cdef Event* event = blank_event(events, ORDER_PLACED, seq)
+    event.side = command.side
+    event.pair = command.head.pair
+    event.user = command.user
+    event.order_id = seq
+    event.price = command.price
+    event.qty = command.qty
+    event.stop_price = command.stop_price
+    event.quote_amount = command.quote_amount
+    event.type = command.type
+    event.tif = command.tif
+    event.flags = command.flags
+    return 0
+
+
+cdef inline int emit_unfilled(RecordBuffer events, uint64_t seq, const PlaceOrder* command,
+                              int64_t qty, uint8_t reason) except -1:
+    """The rest of an order that never had a record is cancelled."""
+    cdef Event* event = blank_event(events, ORDER_CANCELLED, seq)
+    event.side = command.side
+    event.pair = command.head.pair
+    event.user = command.user
+    event.order_id = seq
+    event.price = command.price
+    event.qty = qty
+    event.reason = reason
+    return 0
 
 
 cdef class Exchange(Matching):
@@ -176,6 +207,7 @@ cdef class Exchange(Matching):
         cdef Pair* pair = &self.pairs[command.head.pair]
         cdef uint64_t limit_key = limit_key_of(pair, command.side, command.price)
         cdef bint fillable = True
+        cdef bint held
         cdef Taker taker
         cdef Order* order
         cdef uint8_t status
@@ -184,10 +216,15 @@ cdef class Exchange(Matching):
         if command.flags & POST_ONLY and crosses(pair, command.side, limit_key):
             result.code = WOULD_CROSS
             return 0
-        if not self.hold_for(pair, command, limit_key, &fillable):
+        if command.type == LIMIT and command.tif != FOK:
+            held = hold(paying_balance(self.accounts.coins, pair, command.user, command.side),
+                        command.qty * unit_of(pair, command.side, command.price))
+        else:
+            held = self.hold_for(pair, command, limit_key, &fillable)
+        if not held:
             result.code = NOT_ENOUGH_MONEY
             return 0
-        self.emit_placed(command)
+        emit_placed(self.events, self.seq, command)
         begin(&taker, self.seq, command.user, command.side, command.price, command.qty,
               command.quote_amount, limit_key)
         if fillable and crosses(pair, command.side, limit_key):
@@ -209,8 +246,8 @@ cdef class Exchange(Matching):
             elif not taker.by_quote:   # a market buy has no price and holds nothing any more
                 release(balance_of(self.accounts.coins, command.user, pair.quote),
                         command.price * taker.remaining * pair.quote_unit)
-            self.emit_unfilled(command, taker.remaining,
-                               SELF_TRADE if taker.met_own else NOT_FILLED)
+            emit_unfilled(self.events, self.seq, command, taker.remaining,
+                          SELF_TRADE if taker.met_own else NOT_FILLED)
         answer(result, status, self.seq, taker.filled, taker.remaining, taker.trades)
         if client_id is not None:
             self.client_ids.add(command.user, client_id.decode("ascii"), self.seq,
@@ -254,9 +291,9 @@ cdef class Exchange(Matching):
                     hold_of(pair, &wanted)):
             result.code = NOT_ENOUGH_MONEY
             return 0
-        self.emit_placed(command)
+        emit_placed(self.events, self.seq, command)
         self.orders.reserve()
-        book_reserve(pair.book)
+        book_ready(pair.book)
         order = order_open(table, self.seq, command.user)
         describe(order, command)
         order.flags |= WAITING_STOP
@@ -404,7 +441,7 @@ cdef class Exchange(Matching):
         balance.frozen += more
         emit(self.events, self.seq, ORDER_AMENDED, order, qty, 0)
         if waiting:
-            book_reserve(pair.book)
+            book_ready(pair.book)
             side = stops_of(pair, order.side)
             stop_price = pair.book.levels[order.level].price
             level_unlink(pair.book, side, self.orders.table.orders, order)
@@ -425,33 +462,4 @@ cdef class Exchange(Matching):
         self.finish_record(pair, order, &taker, result)
         if taker.trades != 0:
             self.trigger_stops(pair)
-        return 0
-
-    # -- events ------------------------------------------------------------------------------------
-
-    cdef int emit_placed(self, const PlaceOrder* command) except -1:
-        cdef Event* event = blank_event(self.events, ORDER_PLACED, self.seq)
-        event.side = command.side
-        event.pair = command.head.pair
-        event.user = command.user
-        event.order_id = self.seq
-        event.price = command.price
-        event.qty = command.qty
-        event.stop_price = command.stop_price
-        event.quote_amount = command.quote_amount
-        event.type = command.type
-        event.tif = command.tif
-        event.flags = command.flags
-        return 0
-
-    cdef int emit_unfilled(self, const PlaceOrder* command, int64_t qty, uint8_t reason) except -1:
-        """The rest of an order that never had a record is cancelled."""
-        cdef Event* event = blank_event(self.events, ORDER_CANCELLED, self.seq)
-        event.side = command.side
-        event.pair = command.head.pair
-        event.user = command.user
-        event.order_id = self.seq
-        event.price = command.price
-        event.qty = qty
-        event.reason = reason
         return 0

@@ -23,7 +23,8 @@ cdef extern from * nogil:
         typedef long long wide __attribute__((vector_size(16), aligned(1)));
         const wide zero = {0, 0};
         wide *part = (wide *) record;
-        for (int i = 0; i < 6; i++) part[i] = zero;
+        part[0] = zero; part[1] = zero; part[2] = zero;
+        part[3] = zero; part[4] = zero; part[5] = zero;
     }
     """
     void blank "blank_96"(Event* event)

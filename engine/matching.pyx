@@ -8,7 +8,7 @@ levels, ledger/transfers moves money, kline/bars counts trades. What a resting o
 from libc.stdlib cimport calloc, free
 
 from engine.book cimport (
-    ASKS, BIDS, STOP_BUYS, STOP_SELLS, Book, Level, OrderBook, book_reserve, key_of, level_add,
+    ASKS, BIDS, STOP_BUYS, STOP_SELLS, Book, Level, OrderBook, book_ready, key_of, level_add,
     level_after, level_append, level_unlink,
 )
 from engine.codes cimport (
@@ -211,7 +211,7 @@ cdef class Matching:
     cdef int rest(self, Pair* pair, Order* order) except -1:
         """Queue an order at its limit price."""
         cdef uint32_t slot = <uint32_t> (order - self.orders.table.orders)
-        book_reserve(pair.book)
+        book_ready(pair.book)
         cdef BookSide* side = own_of(pair, order.side)
         cdef uint32_t level = level_add(pair.book, side, order.price)
         level_append(pair.book, level, self.orders.table.orders, slot)
