@@ -247,17 +247,27 @@ cdef class Core:
         cdef uint32_t slot = order_slot(&self.exchange.orders.table, order_id)
         return None if slot == 0 else self.view(slot)
 
-    def open_orders(self, uint32_t uid, uint32_t pair=0):
-        """A user's open orders, newest first, of one pair or (0) of all."""
+    def open_orders(self, uint32_t uid, uint32_t pair=0, uint64_t before=0, Py_ssize_t limit=-1):
+        """A user's open orders, newest first, of one pair or (0) of all.
+
+        `before` leaves out all but those with smaller ids, `limit` (-1: none) all behind so many.
+        """
         cdef OrderTable* table = &self.exchange.orders.table
         cdef uint32_t slot
         views = []
         if not 1 <= uid <= self.accounts.user_count:
             raise IndexError(f"there is no user {uid}")
-        slot = table.users[uid].newest
-        while slot != 0:
+        slot = order_slot(table, before) if before != 0 else 0
+        if slot != 0 and table.orders[slot].user == uid:
+            slot = table.orders[slot].older
+        else:
+            slot = table.users[uid].newest
+            while slot != 0 and before != 0 and table.orders[slot].id >= before:
+                slot = table.orders[slot].older
+        while slot != 0 and limit != 0:
             if pair == 0 or table.orders[slot].pair == pair:
                 views.append(self.view(slot))
+                limit -= 1
             slot = table.orders[slot].older
         return views
 

@@ -29,6 +29,7 @@ ORDER_PARAMETERS = ("pair", "amount", "price", "type", "tif", "post_only", "clie
 
 OPEN_ORDERS_MAX = 1000          # of a page; without a limit all are given
 OPEN_ORDERS_AT_ONCE = 200
+ALL = 1 << 32                    # more than a house can have
 
 ROUTES = Routes()
 
@@ -81,11 +82,19 @@ async def amend_order(call: Call) -> bytes:
 
 @ROUTES.on_post("pair", "limit", "before", session=True, reads=True)
 async def get_open_orders(call: Call) -> bytes:
-    orders = call.core.open_orders(call.uid, call.pair_number())
-    if call.has("before"):
-        before = call.id("before")
-        orders = [order for order in orders if order.order_id < before]
-    orders = orders[:call.limit(len(orders) or 1, OPEN_ORDERS_MAX)]
+    orders = []
+    pair = call.pair_number()
+    before = call.id("before") if call.has("before") else 0
+    wanted = call.limit(ALL, OPEN_ORDERS_MAX)
+    while len(orders) < wanted:
+        page = call.core.open_orders(call.uid, pair, before,
+                                     min(OPEN_ORDERS_AT_ONCE, wanted - len(orders)))
+        if not page:
+            break
+        orders += page
+        before = page[-1].order_id
+        # A user may have a hundred thousand: the others' orders go in between.
+        await asyncio.sleep(0)
     # Only what is on disk has a time that stays.
     await call.house.settled()
     placed_ns = await call.house.placed_ns([order.order_id for order in orders])
@@ -93,7 +102,6 @@ async def get_open_orders(call: Call) -> bytes:
     for start in range(0, len(orders), OPEN_ORDERS_AT_ONCE):
         shown += [encode(_open(order, placed_ns.get(order.order_id), call))
                   for order in orders[start:start + OPEN_ORDERS_AT_ONCE]]
-        # A user may have a hundred thousand: the others' orders go in between.
         await asyncio.sleep(0)
     return b"[%b]" % b",".join(shown)
 
