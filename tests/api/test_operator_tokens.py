@@ -182,6 +182,7 @@ def test_a_removed_credential_does_not_open(house, token):
     assert house.operator("DELETE", "credentials/%00", token=token)["code"] == OPERATION
 
 
+@pytest.mark.slow
 def test_tokens_and_sessions_survive_kill_9(tmp_path):
     house = ServedHouse(tmp_path / "house")
     try:

@@ -9,6 +9,8 @@ from bench import http, machine
 from bench.http import CONNECTIONS, Crowd
 from bench.venue import WrongAnswer
 
+pytestmark = pytest.mark.slow
+
 
 async def talk(port, requests):
     crowd = Crowd(http.buy_request("token"))

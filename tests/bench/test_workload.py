@@ -96,6 +96,7 @@ class ListBook:
         return trades
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mix", workload.MIXES)
 def test_an_independent_book_agrees(mix, small_wide):
     flow = workload.generate(mix, 1_500, seed=7)

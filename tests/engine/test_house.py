@@ -28,7 +28,9 @@ from engine.verify import verify
 from tests.engine.folders import SEGMENT_BYTES, Trader, frames_of, outcomes_of
 from tests.engine.test_history import rows_of
 from tests.engine.test_replay import append_frame
-from tests.support.processes import scribe_of, wait_ended
+from tests.support.processes import scribe_of, until, wait_ended
+
+pytestmark = pytest.mark.slow   # houses that start, stop and are killed
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 100
@@ -410,7 +412,7 @@ def test_a_killed_scribe_is_restarted_and_the_history_completed(tmp_path, batche
         await trade(house, trader, batches)
         if batches:
             await history_complete(house)
-        pid = scribe_of(os.getpid())
+        pid = until(lambda: scribe_of(os.getpid()))
         os.kill(pid, signal.SIGKILL)
         await trade(house, trader, 20)
         await history_complete(house)
@@ -435,7 +437,7 @@ def test_a_house_without_a_scribe_trades_on(tmp_path):
         for _ in range(2):
             await trade(house, trader, 2)
             await history_complete(house)
-            os.kill(scribe_of(os.getpid()), signal.SIGKILL)
+            os.kill(until(lambda: scribe_of(os.getpid())), signal.SIGKILL)
         hashes = await trade(house, trader, 20)
         # What the history lacks is refused, not left out.
         with pytest.raises(HistoryLate, match="no scribe"):
@@ -488,7 +490,6 @@ asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
 """
 
 
-@pytest.mark.slow
 def test_killed_while_snapshots_are_made_nothing_durable_is_lost(tmp_path):
     directory = tmp_path / "house"
     answered = 0
