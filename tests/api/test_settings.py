@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.api.serving import USER_PASSWORD, ServedHouse, orebook
+from tests.support.processes import until
 
 USAGE = 2
 LOGIN = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -225,10 +226,16 @@ def test_limits(serve):
     # One code was sent above; ten are free for an address, whatever the names.
     codes = [list(refusals("make_valid_code", 1, user=f"user-{number}")) for number in range(12)]
     assert codes[:9] == [[]] * 9 and "too many codes" in codes[11][0]
-    held = [socket.create_connection((house.host, house.port)) for _ in range(3)]
-    for connection in held:
+
+    def answered():
+        connection = socket.create_connection((house.host, house.port))
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        if connection.recv(65536).startswith(b"HTTP/1.1 200 "):
+            return connection
+        connection.close()
+
+    # The house may not have seen yet that the connections above are closed.
+    held = [until(answered) for _ in range(3)]
     assert house.request("GET", "/healthz")[0] == 503
     for connection in held:
         connection.close()
