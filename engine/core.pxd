@@ -1,6 +1,6 @@
 """The core: the whole state of a house, changed by commands alone."""
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from engine.commands cimport Head, ResultRow
 from engine.exchange cimport Exchange

@@ -4,7 +4,7 @@ Each is checked as a flat list in the order of docs/core.md, and changes nothing
 check has passed.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from engine.commands cimport AmendOrder, CancelAll, CancelOrder, PlaceOrder, ResultRow
 from engine.matching cimport Matching

@@ -2,10 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from engine.book cimport (
-    ASKS, BIDS, STOP_BUYS, STOP_SELLS, BookSide, book_ready, level_add, level_append,
-    level_unlink,
-)
+from engine.book cimport BookSide, book_ready, level_add, level_append, level_unlink
 from engine.codes cimport (
     AMOUNT_TOO_LARGE, BAD_CLIENT_ID, BAD_FLAGS, BAD_POST_ONLY, BAD_PRICE, BAD_QTY, BAD_QUOTE_AMOUNT,
     BAD_SIDE, BAD_STOP_PRICE, BAD_TIF, BAD_TYPE, BELOW_MIN_AMOUNT, BUY, BY_USER, CANCELLED,
@@ -17,14 +14,10 @@ from engine.codes cimport (
 from engine.commands cimport CLIENT_ID_MAX, Head
 from engine.events cimport Event
 from engine.matching cimport Taker, answer, begin, blank_event, emit, outcome_of
-from engine.orders cimport (
-    BY_QUOTE, ORDERS_MAX, WAITING_STOP, OrderTable, index_home, order_open, order_slot,
-    order_slot_guess,
-)
+from engine.orders cimport BY_QUOTE, ORDERS_MAX, WAITING_STOP, OrderTable, order_open, order_slot
 from engine.pair cimport (
     crosses, filled_of, hold_of, is_due, limit_key_of, own_of, paying_balance, remaining_of,
-    status_of, stops_of, unit_of,
-    value_of,
+    status_of, stops_of, unit_of, value_of,
 )
 from engine.records cimport RecordBuffer
 from ledger.accounts cimport Balance, balance_of

@@ -77,12 +77,15 @@ class House:
         directory = Path(directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FolderLock(directory)
+        scribe = None
         try:
             core, journal, tail_bytes = recover(directory, settings.segment_bytes)
             scribe = await Scribe.start(directory, core.seq, settings.keep_snapshots)
             writer = JournalWriter(journal, journal.epoch + 1)
             return cls(lock, core, writer, scribe, settings, tail_bytes)
         except BaseException:
+            if scribe is not None:
+                await scribe.close()
             lock.release()
             raise
 

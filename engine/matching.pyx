@@ -8,8 +8,8 @@ levels, ledger/transfers moves money, kline/bars counts trades. What a resting o
 from libc.stdlib cimport calloc, free
 
 from engine.book cimport (
-    ASKS, BIDS, STOP_BUYS, STOP_SELLS, Book, Level, OrderBook, book_ready, key_of, level_add,
-    level_after, level_append, level_unlink,
+    STOP_BUYS, STOP_SELLS, Book, Level, OrderBook, book_ready, key_of, level_add, level_after,
+    level_append, level_unlink,
 )
 from engine.codes cimport (
     ALLOW, BUY, CANCELLED, CANCEL_BOTH, CANCEL_MAKER, CROSSED, FEES, FILLED, FOK, HAS_CLIENT_ID,

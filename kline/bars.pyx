@@ -12,7 +12,7 @@ Trades come in order of time and of trade id, with prices and quantities above 0
 most 2^63 - 1; a pair's sums then stay within 128 bits.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdio cimport fputs, stderr
 from libc.stdlib cimport abort, calloc, free, realloc
 from libc.string cimport memcpy

@@ -7,7 +7,7 @@ would.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from ledger.amount cimport sum_of
 from ledger.region cimport region_release, region_reserve
@@ -131,16 +131,6 @@ cdef class Accounts:
             return False
         self.coin(coin).house[house_index(house)] += amount
         balance.frozen -= amount
-        return True
-
-    def move(self, uint32_t source, uint32_t target, uint32_t coin, int64_t amount):
-        """One user's available -> another's."""
-        cdef Balance* payer = self.balance(source, coin)
-        cdef Balance* payee = self.balance(target, coin)
-        if amount < 0 or payer.available < amount:
-            return False
-        payer.available -= amount
-        payee.available += amount
         return True
 
     def trial_balance(self, uint32_t coin):

@@ -514,3 +514,19 @@ def test_killed_while_snapshots_are_made_nothing_durable_is_lost(tmp_path):
     assert report.snapshots
     run(trade_once(directory))
     assert replay(directory).state_hash() == replay(directory, use_snapshots=False).state_hash()
+
+
+def test_an_opening_that_fails_late_leaves_no_scribe(tmp_path, monkeypatch):
+    def no_writer(*_):
+        raise OSError("no file to write to")
+
+    async def scenario():
+        monkeypatch.setattr("engine.house.JournalWriter", no_writer)
+        with pytest.raises(OSError, match="no file to write to"):
+            await House.open(tmp_path, SETTINGS)
+        assert scribe_of(os.getpid()) is None
+        monkeypatch.undo()
+        house = await House.open(tmp_path, SETTINGS)
+        await house.close()
+
+    run(scenario())
