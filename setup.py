@@ -13,6 +13,7 @@ from setuptools.command.build_ext import build_ext
 MODULES = [
     "ledger.accounts",
     "kline.bars",
+    "pool.ore",
     "engine.codes",
     "engine.commands",
     "engine.records",

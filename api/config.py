@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_origin
 
 from api import times
+from api.numbers import COUNT_MAX
 
 ENVIRONMENT_PREFIX = "OREBOOK_"
 # Read by the command line for its own options, under names that look like ours.
@@ -59,6 +60,7 @@ class Mail:
 @dataclass(frozen=True, slots=True)
 class Limits:
     logins_per_minute: int = 10         # failed ones of a user, 0: no limit; 5 × for an address
+    registrations_per_minute: int = 600     # without a code, of an address; 0: no limit
     orders_per_second: int = 0          # of a user; 0: no limit
     open_orders_per_user: int = 100_000     # 0: no limit
     connections: int = 10_000           # 0: no limit
@@ -73,6 +75,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Ore:
+    coin: str = "ORE"                   # what is mined; nothing where it is not listed
     rate_per_force_second: str = "0.0001"   # ORE
     force_price: str = "1"              # ORE for one force
     sign_in_force: int = 10
@@ -279,6 +282,9 @@ def _check(config: Config) -> None:
         raise ConfigError(f"[mail] port: must be 1 to {PORT_MAX}")
     if mail.return_codes and mail.mode == "smtp":
         raise ConfigError("[mail] return_codes: not with mode smtp, codes would prove nothing")
+    for key in ("sign_in_force", "initial_force"):
+        if getattr(config.ore, key) > COUNT_MAX:
+            raise ConfigError(f"[ore] {key}: must be at most {COUNT_MAX}")
     try:
         times.zone(config.pool.timezone)
     except ValueError as error:

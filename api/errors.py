@@ -68,6 +68,13 @@ MEANINGS: dict[Result, Meaning] = {
     Result.BAD_USERNAME: Meaning(Fault.INPUT,
                                  "user: must have 3 to 64 characters, no control ones"),
 
+    Result.BAD_FIELDS: Meaning(Fault.INPUT, "fields: a name or a value is malformed"),
+    Result.BAD_DEVICE: Meaning(Fault.INPUT, "device: its id, name or system is malformed"),
+    Result.BAD_RATE: Meaning(Fault.INPUT, "rate: out of range"),
+    Result.BAD_FORCE: Meaning(Fault.INPUT, "force: must be more than zero"),
+    Result.BAD_DAY: Meaning(Fault.SYSTEM, "day: not today"),
+    Result.BAD_SOURCE: Meaning(Fault.INPUT, "source_type: not known"),
+
     Result.UNKNOWN_USER: Meaning(Fault.OPERATION, "user: not known"),
     Result.UNKNOWN_COIN: Meaning(Fault.INPUT, "coin: not listed"),
     Result.UNKNOWN_PAIR: Meaning(Fault.INPUT, "pair: not listed"),
@@ -75,6 +82,8 @@ MEANINGS: dict[Result, Meaning] = {
     Result.UNKNOWN_WITHDRAWAL: Meaning(Fault.OPERATION, "id: not a withdrawal"),
     Result.UNKNOWN_SESSION: Meaning(Fault.AUTHENTICATION, "session: not logged in"),
     Result.UNKNOWN_CREDENTIAL: Meaning(Fault.OPERATION, "client_id: not a credential"),
+    Result.UNKNOWN_DEVICE: Meaning(Fault.OPERATION, "device_id: not bound"),
+    Result.UNKNOWN_WALLET: Meaning(Fault.OPERATION, "address: no wallet has it"),
     Result.COIN_EXISTS: Meaning(Fault.OPERATION, "name: this coin is listed already"),
     Result.PAIR_EXISTS: Meaning(Fault.OPERATION, "pair: listed already"),
     Result.USER_EXISTS: Meaning(Fault.OPERATION, "user: this name is taken"),
@@ -83,6 +92,8 @@ MEANINGS: dict[Result, Meaning] = {
 
     Result.NOT_ENOUGH_MONEY: Meaning(Fault.OPERATION, "amount: not enough money available"),
     Result.AMOUNT_TOO_LARGE: Meaning(Fault.INPUT, "amount: price times amount is too large"),
+    Result.SAME_ACCOUNT: Meaning(Fault.OPERATION, "both sides are the same account"),
+    Result.NOT_ENOUGH_FROZEN: Meaning(Fault.OPERATION, "amount: less than that was frozen so"),
 
     Result.PAIR_HALTED: Meaning(Fault.OPERATION, "pair: trading is halted"),
     Result.PAIR_CANCEL_ONLY: Meaning(Fault.OPERATION, "pair: orders can only be cancelled now"),
@@ -97,14 +108,24 @@ MEANINGS: dict[Result, Meaning] = {
     Result.CODE_DEAD: Meaning(Fault.OPERATION,
                               "valid_code: too many wrong tries, ask for a new one"),
     Result.NONCE_USED: Meaning(Fault.AUTHENTICATION, "this request was made before"),
+    Result.NO_PAY_PASSWORD: Meaning(Fault.OPERATION, "no payment password is set"),
+    Result.PAY_PASSWORD_LOCKED: Meaning(
+        Fault.OPERATION, "the payment password is locked for 15 minutes after five wrong tries"),
 
     Result.NO_WITHDRAW_ADDRESS: Meaning(Fault.OPERATION, "address: none is set for this coin"),
     Result.WRONG_STATE: Meaning(Fault.OPERATION, "action: not for a withdrawal in this state"),
-    Result.REQUEST_ID_TAKEN: Meaning(Fault.OPERATION, "request_id: taken by another withdrawal"),
+    Result.REQUEST_ID_TAKEN: Meaning(Fault.OPERATION, "request_id: taken by another request"),
     Result.TOO_MANY_COINS: Meaning(Fault.OPERATION, "no more coins can be listed"),
     Result.TOO_MANY_PAIRS: Meaning(Fault.OPERATION, "no more pairs can be listed"),
     Result.TOO_MANY_USERS: Meaning(Fault.OPERATION, "no more users can be registered"),
     Result.TOO_MANY_WITHDRAWALS: Meaning(Fault.OPERATION, "too many withdrawals are open"),
+    Result.TOO_MANY_DEVICES: Meaning(Fault.OPERATION, "too many devices are bound"),
+    Result.TOO_MANY_FIELDS: Meaning(Fault.OPERATION, "too many fields"),
+
+    Result.NO_MINING: Meaning(Fault.OPERATION, "mining is not set up in this house"),
+    Result.MINING_COIN_FIXED: Meaning(Fault.OPERATION, "coin: another one is mined here"),
+    Result.SIGNED_IN_ALREADY: Meaning(Fault.OPERATION, "signed in today already"),
+    Result.NOT_ENOUGH_ORE: Meaning(Fault.OPERATION, "num: more than can be claimed now"),
 }
 
 

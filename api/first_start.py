@@ -4,11 +4,12 @@ All of it as commands in the journal, so that a replay needs no configuration. T
 over once the user `operator` is there. It comes in one burst with the credentials, after all else:
 a start that was cut short, or refused, is repeated, and finds done what is done. From then on
 `[[coins]]`, `[[pairs]]`, `[[credentials]]` and the operator's password are not looked at again: a
-changed configuration never changes a listing. `[limits]` is no listing: it is sent whenever it
-differs from what is in force.
+changed configuration never changes a listing. `[limits]` and `[ore]` are no listings: they are sent
+whenever they differ from what is in force.
 """
 
 import asyncio
+import logging
 import re
 import secrets
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from api.auth.client_tokens import sealed_credential
 from api.auth.passwords import Passwords, is_new_password
 from api.auth.seal import Seal
-from api.config import Config, Credential, Pair
+from api.config import Config, Credential, Ore, Pair
 from api.dialects.operator import GROUP_OPERATOR, SCOPE_ACCOUNT, SCOPES, SELF_TRADES, why
 from api.errors import words
 from api.numbers import InputError, read, read_ppm
@@ -27,6 +28,9 @@ GROUP_USER = 2
 SECRET_MIN, SECRET_MAX = 16, 256
 CLIENT_ID = re.compile(r"[A-Za-z0-9.:/_-]{1,36}")
 USERNAME_LENGTHS = range(3, 65)
+RATE_DECIMALS = 9           # of SET_MINING's rate, beyond those of the coin
+
+log = logging.getLogger(__name__)
 
 
 class FirstStartFailed(Exception):
@@ -34,20 +38,26 @@ class FirstStartFailed(Exception):
 
 
 async def first_start(house: House, config: Config, seal: Seal) -> str | None:
-    """Makes a new house ready; does nothing for one that is, but for its limits.
+    """Makes a new house ready; does nothing for one that is, but for its limits and its mining.
 
     Returns the operator's password where it was made up now, else None. Raises FirstStartFailed.
     """
     generated = None
-    if house.core.users.by_name(OPERATOR) is None:
+    is_new = house.core.users.by_name(OPERATOR) is None
+    if is_new:
         for coin in config.coins:
             await _add_coin(house, coin)
         for pair in config.pairs:
             await _add_pair(house, pair)
+    # Before the accounts: what is wrong with it is found before they end the first start.
+    mining = _mining(house, config.ore)
+    if is_new:
         generated = await _add_accounts(house, config, seal)
     limits = {"open_orders_per_user": config.limits.open_orders_per_user}
     if house.core.limits != limits:
         await _send(house, "[limits]", Kind.SET_LIMITS, limits)
+    if mining is not None:
+        await _set_mining(house, mining)
     return generated
 
 
@@ -118,6 +128,32 @@ async def _add_accounts(house: House, config: Config, seal: Seal) -> str | None:
         if reply.code != Result.OK:
             raise FirstStartFailed(f"{place}: {words(reply.code)}")
     return None if given else password
+
+
+def _mining(house: House, ore: Ore) -> dict[str, int] | None:
+    """The fields of the SET_MINING that the configuration asks for, None where it can be none."""
+    coin = house.core.coins.by_name(ore.coin)
+    if coin is None:
+        if house.core.miners.settings is not None:
+            raise FirstStartFailed("[ore] coin: another one is mined here, and this is not listed")
+        log.warning("[ore] coin: %r is not listed, so nothing is mined", ore.coin)
+        return None
+    try:
+        return {
+            "coin": coin.number,
+            "rate": read("rate_per_force_second", ore.rate_per_force_second,
+                         coin.scale + RATE_DECIMALS, zero=True),
+            "force_price": read("force_price", ore.force_price, coin.scale),
+            "sign_in_force": ore.sign_in_force, "initial_force": ore.initial_force,
+        }
+    except InputError as error:
+        raise FirstStartFailed(f"[ore] {error}") from None
+
+
+async def _set_mining(house: House, mining: dict[str, int]) -> None:
+    in_force = house.core.miners.settings
+    if in_force is None or any(getattr(in_force, name) != value for name, value in mining.items()):
+        await _send(house, "[ore]", Kind.SET_MINING, mining)
 
 
 def _check(credential: Credential) -> None:

@@ -26,6 +26,7 @@ class Shell:
     user_throttle: Throttle         # failed logins by user name
     address_throttle: Throttle      # and by address
     code_throttle: Throttle         # codes asked for, by address
+    registration_throttle: Throttle     # users registered without a code, by address
     order_rate: OrderRate
     zone: tzinfo                    # of the times in replies
     secure: bool                    # served over TLS: cookies are Secure
@@ -46,6 +47,7 @@ def make_shell(house: House, config: Config) -> Shell:
         user_throttle=Throttle(logins),
         address_throttle=Throttle(logins * ADDRESS_FACTOR),
         code_throttle=Throttle(logins * ADDRESS_FACTOR),
+        registration_throttle=Throttle(config.limits.registrations_per_minute),
         order_rate=OrderRate(config.limits.orders_per_second),
         zone=times.zone(config.pool.timezone),
         secure=bool(config.server.tls_cert) or config.server.public_url.startswith("https://"),

@@ -24,18 +24,37 @@ cpdef enum Kind:
     ADD_CREDENTIAL = 77
     REMOVE_CREDENTIAL = 78
     USE_NONCE = 79
+    SET_PERMISSIONS = 80
+    SET_PROFILE = 81
+    SET_IDENTITY = 82
+    BIND_DEVICE = 83
+    REMOVE_DEVICE = 84
+    TRY_PAY_PASSWORD = 85
+    CLEAR_PAY_TRIES = 86
     DEPOSIT = 90
     REQUEST_WITHDRAWAL = 91
     APPROVE_WITHDRAWAL = 92
     REJECT_WITHDRAWAL = 93
     FINISH_WITHDRAWAL = 94
+    CREDIT_BALANCE = 95
+    DEBIT_BALANCE = 96
+    TRANSFER_BALANCE = 97
+    FREEZE_BALANCE = 98
+    UNFREEZE_BALANCE = 99
+    SET_MINING = 100
+    OPEN_WALLET = 101
+    TRANSFER_ORE = 102
+    EXTRACT_ORE = 103
+    BUY_FORCE = 104
+    CLAIM_ORE = 105
+    SIGN_IN = 106
 
 
 cpdef enum Result:
     """The answer to a command (docs/results.md).
 
     1xx the command itself, 2xx what it names, 3xx money, 4xx orders, 5xx users,
-    6xx withdrawals, 7xx room.
+    6xx withdrawals and requests, 7xx room, 8xx mining.
     """
     OK = 1
     BAD_COMMAND = 101
@@ -71,6 +90,12 @@ cpdef enum Result:
     BAD_NONCE = 131
     BAD_EXPIRY = 132
     BAD_USERNAME = 133
+    BAD_FIELDS = 134
+    BAD_DEVICE = 135
+    BAD_RATE = 136
+    BAD_FORCE = 137
+    BAD_DAY = 138
+    BAD_SOURCE = 139
     UNKNOWN_USER = 201
     UNKNOWN_COIN = 202
     UNKNOWN_PAIR = 203
@@ -78,6 +103,8 @@ cpdef enum Result:
     UNKNOWN_WITHDRAWAL = 205
     UNKNOWN_SESSION = 206
     UNKNOWN_CREDENTIAL = 207
+    UNKNOWN_DEVICE = 208
+    UNKNOWN_WALLET = 209
     COIN_EXISTS = 211
     PAIR_EXISTS = 212
     USER_EXISTS = 213
@@ -85,6 +112,8 @@ cpdef enum Result:
     SESSION_EXISTS = 215
     NOT_ENOUGH_MONEY = 301
     AMOUNT_TOO_LARGE = 302
+    SAME_ACCOUNT = 303
+    NOT_ENOUGH_FROZEN = 304
     PAIR_HALTED = 401
     PAIR_CANCEL_ONLY = 402
     BELOW_MIN_AMOUNT = 403
@@ -96,6 +125,8 @@ cpdef enum Result:
     CODE_EXPIRED = 503
     CODE_DEAD = 504
     NONCE_USED = 505
+    NO_PAY_PASSWORD = 506
+    PAY_PASSWORD_LOCKED = 507
     NO_WITHDRAW_ADDRESS = 601
     WRONG_STATE = 602
     REQUEST_ID_TAKEN = 603
@@ -103,6 +134,12 @@ cpdef enum Result:
     TOO_MANY_PAIRS = 702
     TOO_MANY_USERS = 703
     TOO_MANY_WITHDRAWALS = 704
+    TOO_MANY_DEVICES = 705
+    TOO_MANY_FIELDS = 706
+    NO_MINING = 801
+    MINING_COIN_FIXED = 802
+    SIGNED_IN_ALREADY = 803
+    NOT_ENOUGH_ORE = 804
 
 
 cpdef enum Side:

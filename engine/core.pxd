@@ -6,6 +6,7 @@ from engine.commands cimport Head, ResultRow
 from engine.exchange cimport Exchange
 from engine.records cimport BufferPool, RecordBuffer
 from ledger.accounts cimport Accounts
+from pool.ore cimport Miners
 
 
 cdef class Outcome:
@@ -22,15 +23,19 @@ cdef class Core:
     cdef public bint reads_ahead      # also in a small state, where it costs more than it gives
     cdef readonly Exchange exchange
     cdef readonly Accounts accounts
+    cdef readonly Miners miners
     cdef readonly object coins        # ledger.listings.Coins
     cdef readonly object pairs        # ledger.listings.Pairs
     cdef readonly object users        # the stores of ledger/
     cdef readonly object sessions
     cdef readonly object codes
+    cdef readonly object pay_tries
     cdef readonly object credentials
     cdef readonly object nonces
     cdef readonly object deposits
     cdef readonly object withdrawals
+    cdef readonly object freezes
+    cdef readonly object request_ids
     cdef BufferPool result_buffers
     cdef BufferPool event_buffers
 

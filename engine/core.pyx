@@ -24,6 +24,7 @@ from engine.events cimport Event
 from engine.orders cimport BY_QUOTE, WAITING_STOP, Order, Orders, OrderTable, order_slot
 from engine.pair cimport Pair, hold_of, remaining_of, status_of
 from kline.bars cimport Bars
+from pool.ore cimport Miners
 
 from engine.client_ids import ClientIds
 from engine.halt import Halt
@@ -33,8 +34,11 @@ from engine.views import OrderView
 from ledger.codes import Codes
 from ledger.credentials import Credentials
 from ledger.deposits import Deposits
+from ledger.freezes import Freezes
 from ledger.listings import Coins, Pairs
 from ledger.nonces import Nonces
+from ledger.pay_tries import PayTries
+from ledger.request_ids import RequestIds
 from ledger.sessions import Sessions
 from ledger.users import Users
 from ledger.withdrawals import Withdrawals
@@ -45,16 +49,17 @@ cdef enum:
     LARGE_ORDERS = 1 << 14
     LARGE_USERS = 1 << 16
 
-LAYOUT = b"orebook state 2\n"
+LAYOUT = b"orebook state 3\n"
 HEAD = struct.Struct("<Qq")           # seq, ts_ns
 PART_HEAD = struct.Struct("<HQ")      # bytes of a part's name, bytes of the part
 CHECKSUM_BYTES = 16
 STORES = {
     "coins": Coins, "pairs": Pairs, "users": Users, "sessions": Sessions, "codes": Codes,
-    "credentials": Credentials, "nonces": Nonces, "deposits": Deposits,
-    "withdrawals": Withdrawals,
+    "pay_tries": PayTries, "credentials": Credentials, "nonces": Nonces, "deposits": Deposits,
+    "withdrawals": Withdrawals, "freezes": Freezes, "request_ids": RequestIds,
 }
-RUNNING_HASHES = frozenset({"users", "sessions", "nonces", "deposits", "withdrawals"})
+RUNNING_HASHES = frozenset({"users", "sessions", "nonces", "deposits", "withdrawals", "freezes",
+                            "request_ids"})
 
 
 cdef class Outcome:
@@ -91,6 +96,7 @@ cdef class Core:
         self.result_buffers = BufferPool(sizeof(ResultRow))
         self.event_buffers = BufferPool(sizeof(Event))
         self.accounts = Accounts()
+        self.miners = Miners()
         self.exchange = Exchange(self.accounts, Orders())
         self.set_stores({name: store() for name, store in STORES.items()})
 
@@ -187,9 +193,10 @@ cdef class Core:
     cdef int set_stores(self, dict stores) except -1:
         self.coins, self.pairs, self.users = stores["coins"], stores["pairs"], stores["users"]
         self.sessions, self.codes = stores["sessions"], stores["codes"]
-        self.nonces = stores["nonces"]
+        self.nonces, self.pay_tries = stores["nonces"], stores["pay_tries"]
         self.credentials = stores["credentials"]
         self.deposits, self.withdrawals = stores["deposits"], stores["withdrawals"]
+        self.freezes, self.request_ids = stores["freezes"], stores["request_ids"]
         return 0
 
     # -- what handlers ask for ---------------------------------------------------------------------
@@ -312,6 +319,7 @@ cdef class Core:
     def live_parts(self):
         """The part of the state that is C arrays, as buffers over them."""
         yield "accounts", self.accounts.pieces()
+        yield "miners", self.miners.pieces()
         yield "orders", self.exchange.orders.pieces()
         for number in range(1, self.exchange.pair_count + 1):
             yield f"book {number}", self.exchange.books[number].pieces()
@@ -378,6 +386,7 @@ cdef class Core:
         self.set_stores({name: store.load(msgpack.unpackb(parts[name], strict_map_key=False))
                          for name, store in STORES.items()})
         self.accounts = Accounts.load(parts["accounts"])
+        self.miners = Miners.load(parts["miners"])
         self.exchange = Exchange(self.accounts, Orders.load(parts["orders"]))
         trade_count, open_orders_per_user, client_ids = msgpack.unpackb(parts["exchange"])
         self.exchange.trade_count = trade_count
@@ -390,7 +399,8 @@ cdef class Core:
     def check(self):
         """Raise Halt, naming every fault, unless all invariants hold. O(state)."""
         cdef Exchange exchange = self.exchange
-        faults = self.accounts.check() + exchange.orders.check()
+        faults = self.accounts.check() + exchange.orders.check() + self.miners.check()
+        faults += self.wallet_faults()
         for number in range(1, exchange.pair_count + 1):
             faults += exchange.books[number].check(exchange.orders)
             faults += exchange.bars[number].check()
@@ -398,9 +408,10 @@ cdef class Core:
             faults += getattr(self, name).check()
         named, held = self.open_holds()
         faults += exchange.client_ids.check(named)
-        for uid, coin, amount in self.withdrawals.holds():
-            held[uid, coin] = held.get((uid, coin), 0) + amount
-        # what is frozen is exactly what open orders and withdrawals hold
+        for store in (self.withdrawals, self.freezes):
+            for uid, coin, amount in store.holds():
+                held[uid, coin] = held.get((uid, coin), 0) + amount
+        # what is frozen is exactly what open orders, withdrawals and freezes hold
         for coin in range(1, self.accounts.coin_count + 1):
             for uid in range(1, self.accounts.user_count + 1):
                 frozen = self.accounts.frozen(uid, coin)
@@ -409,6 +420,23 @@ cdef class Core:
                                   f" {held.get((uid, coin), 0)} held")
         if faults:
             raise Halt("; ".join(faults))
+
+    def wallet_faults(self):
+        """The mined coin alone has wallets, miners' users alone have something in them; part of
+        `check`."""
+        mining = self.miners.settings
+        faults = [f"coin {coin} has wallets" for coin in range(1, self.accounts.coin_count + 1)
+                  if self.accounts.has_wallets(coin) and (mining is None or coin != mining.coin)]
+        if mining is None or faults:
+            return faults
+        for uid in range(1, self.accounts.user_count + 1):
+            units = self.accounts.wallet(uid, mining.coin)
+            if units != 0 and uid not in self.miners:
+                faults.append(f"user {uid} has {units} in a wallet and no miner")
+        users = sum(uid in self.miners for uid in range(1, self.accounts.user_count + 1))
+        if users != len(self.miners):
+            faults.append(f"{len(self.miners)} miners of {users} users")
+        return faults
 
     def open_holds(self):
         """Ids of open orders with a client id, and what all hold: {(uid, coin): units}."""

@@ -103,7 +103,9 @@ class Trade(NamedTuple):
 class Entry(NamedTuple):
     """A change of what a user owns: signed units of a coin, and why (`What`).
 
-    `ref` is the trade's or the withdrawal's id, or the deposit's txid. Ids rise, with gaps.
+    `ref` is the trade's or the withdrawal's id, the deposit's txid, the request id of a credit or
+    debit ("": it had none), or of a transfer or an extraction the uid of the other side. Ids rise,
+    with gaps.
     """
     entry_id: int
     uid: int

@@ -44,6 +44,10 @@ class What(enum.IntEnum):
     DEPOSIT = 3
     WITHDRAWAL = 4
     WITHDRAWAL_FEE = 5
+    CREDIT = 6
+    DEBIT = 7
+    TRANSFER = 8
+    EXTRACT = 9
 
 
 class Move(NamedTuple):
@@ -76,10 +80,43 @@ def withdrawal_moves(args: dict, value: dict) -> list[Move]:
     return moves
 
 
+def credit_moves(args: dict, value: dict) -> list[Move]:
+    if value["duplicate"]:
+        return []
+    return [Move(args["uid"], args["coin"], args["amount"], What.CREDIT,
+                 args.get("request_id") or "", False)]
+
+
+def debit_moves(args: dict, value: dict) -> list[Move]:
+    if value["duplicate"]:
+        return []
+    return [Move(args["uid"], args["coin"], -args["amount"], What.DEBIT,
+                 args.get("request_id") or "", False)]
+
+
+def transfer_moves(args: dict, value: dict) -> list[Move]:
+    """Each side is told the other."""
+    if value["duplicate"]:
+        return []
+    source, target, coin, amount = args["from_uid"], args["to_uid"], args["coin"], args["amount"]
+    return [Move(source, coin, -amount, What.TRANSFER, str(target), False),
+            Move(target, coin, amount, What.TRANSFER, str(source), False)]
+
+
+def extract_moves(args: dict, value: dict) -> list[Move]:
+    """Who receives is told whose wallet it came from; wallets have no entries of their own."""
+    return [Move(value["uid"], value["coin"], args["amount"], What.EXTRACT, str(args["uid"]),
+                 False)]
+
+
 # The cold commands that move money: given their arguments and their value, the moves.
 MOVES: dict[int, Callable[[dict, dict], list[Move]]] = {
     int(Kind.DEPOSIT): deposit_moves,
     int(Kind.FINISH_WITHDRAWAL): withdrawal_moves,
+    int(Kind.CREDIT_BALANCE): credit_moves,
+    int(Kind.DEBIT_BALANCE): debit_moves,
+    int(Kind.TRANSFER_BALANCE): transfer_moves,
+    int(Kind.EXTRACT_ORE): extract_moves,
 }
 
 

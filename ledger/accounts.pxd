@@ -1,7 +1,7 @@
 """Who owns what: available and frozen units per user and coin, and the accounts of the house.
 
 Balances of a coin are one array, indexed by user number: finding one is an addition, and it costs
-16 bytes.
+16 bytes. A coin may have wallets too, a second account of each user, which costs 8.
 """
 
 from libc.stdint cimport int64_t, uint32_t
@@ -22,6 +22,8 @@ cdef struct CoinAccounts:
     Balance* balances             # by user number, `capacity` of them
     int64_t house[HOUSE_MAX]      # units, by the number of the house account; may be negative
     Region region
+    int64_t* wallets              # units by user number, never negative; NULL: it has none
+    Region wallet_region
 
 
 cdef class Accounts:
@@ -31,8 +33,11 @@ cdef class Accounts:
     cdef uint32_t capacity        # users that every coin has room for; user_count < capacity
 
     cdef int grow(self, CoinAccounts* coin, uint32_t users) except -1
+    cdef int grow_wallets(self, CoinAccounts* coin, uint32_t users) except -1
     cdef Balance* balance(self, uint32_t user, uint32_t coin) except NULL
+    cdef int64_t* wallet_at(self, uint32_t user, uint32_t coin) except NULL
     cdef CoinAccounts* coin(self, uint32_t coin) except NULL
+    cdef const char* restore(self, uint32_t number, const char* at, const char* end) except? NULL
 
 
 cdef inline Balance* balance_of(CoinAccounts* coins, uint32_t user, uint32_t coin) noexcept nogil:

@@ -42,7 +42,8 @@ async def check_password(shell: Shell, username: str, password: str, address: st
     password_hash = user.password_hash if user is not None else None
     await check_secret(shell, f"login of {username.casefold()}", password_hash, password, address)
     # The password may have been changed while the old one was being checked.
-    if user.password_hash != password_hash or not user.active:
+    now = shell.house.core.users.get(user.uid)
+    if now.password_hash != password_hash or not now.active:
         raise LoginRefused("user or pass: wrong")
     return user.uid
 

@@ -7,7 +7,9 @@ A check against no user costs the same as one against a user: it hashes against 
 """
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -36,27 +38,38 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The text to store for a password. Raises TooBusy."""
-        return await self._run(self._hasher.hash, password)
+        with self.place():
+            return await self._run(self._hasher.hash, password)
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
+    async def verify(self, password_hash: str | None, password: str, *,
+                     placed: bool = False) -> bool:
         """Whether the password is the one of that hash; None (no such user) is False, as slowly.
 
-        Raises TooBusy.
+        Raises TooBusy; not where the caller holds a `place`.
         """
-        return await self._run(self._verify, password_hash, password)
+        if placed:
+            return await self._run(self._verify, password_hash, password)
+        with self.place():
+            return await self._run(self._verify, password_hash, password)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, for who must know that he has one before he asks. Raises TooBusy.
+        """
+        if self.waiting >= self._queue_max:
+            raise TooBusy
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
 
     def close(self) -> None:
         """Ends the thread after the hash it works on; what waits is cancelled."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work, *arguments):
-        if self.waiting >= self._queue_max:
-            raise TooBusy
-        self.waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-        finally:
-            self.waiting -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         if self._stand_in is None:

@@ -34,7 +34,7 @@ def find_uid(core, token: str) -> int:
         return 0
     # The core's time never goes back: a clock that was must not bring a session to life again.
     session = core.sessions.find(digest(token), max(time.time_ns(), core.ts_ns))
-    if session is None or not core.users.get(session.uid).active:
+    if session is None or not core.users.is_active(session.uid):
         return 0
     return session.uid
 

@@ -13,13 +13,14 @@ import re
 import secrets
 
 from api.auth import login as logins
-from api.auth import sessions
-from api.auth.login import Attempt, check_secret
+from api.auth import pay_password, sessions
+from api.auth.login import Attempt
 from api.auth.passwords import is_new_password
 from api.auth.throttle import address_key
 from api.dialects.calls import EMPTY, Call, Refused, Routes, accepted, encode
 from api.mail import MailFailed
 from api.numbers import InputError, text
+from api.refusals import CommandRefused
 from engine import Kind, Result, WithdrawalStatus, cold
 
 CODE_DIGITS = 6
@@ -34,7 +35,7 @@ ROUTES = Routes()
 log = logging.getLogger(__name__)
 
 
-@ROUTES.on_post("user", reads=True)
+@ROUTES.serves(reads=True)
 async def check_exist_name(call: Call) -> bytes:
     user = call.core.users.by_name(call.text("user"))
     if user is None or not user.active:
@@ -42,7 +43,7 @@ async def check_exist_name(call: Call) -> bytes:
     return EMPTY
 
 
-@ROUTES.on_post("user")
+@ROUTES.serves()
 async def make_valid_code(call: Call) -> bytes:
     username = call.text("user")
     if not call.shell.mailer.takes(username):
@@ -60,7 +61,7 @@ async def make_valid_code(call: Call) -> bytes:
     return encode(code) if call.shell.config.mail.return_codes else EMPTY
 
 
-@ROUTES.on_post("user", "pass", "valid_code")
+@ROUTES.serves()
 async def regeist_user(call: Call) -> bytes:
     username, password, code = call.text("user"), call.text("pass"), call.text("valid_code")
     if not is_new_password(password):
@@ -81,7 +82,7 @@ async def regeist_user(call: Call) -> bytes:
     return EMPTY
 
 
-@ROUTES.on_post("user", "pass")
+@ROUTES.serves()
 async def login(call: Call) -> bytes:
     logged_in = await logins.login(call.shell, call.text("user"), call.text("pass"),
                                    call.request.remote)
@@ -89,7 +90,7 @@ async def login(call: Call) -> bytes:
     return encode(logged_in.token)
 
 
-@ROUTES.on_post(session=True)
+@ROUTES.serves()
 async def logout(call: Call) -> bytes:
     if not await sessions.end(call.house, call.token):
         raise Refused("session: not logged in")
@@ -97,7 +98,7 @@ async def logout(call: Call) -> bytes:
     return EMPTY
 
 
-@ROUTES.on_post(session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_user_coin(call: Call) -> bytes:
     balances = {}
     for coin in call.core.coins:
@@ -110,7 +111,7 @@ async def get_user_coin(call: Call) -> bytes:
     return encode(balances)
 
 
-@ROUTES.on_post("coin", "amount", "pay_password", "request_id", session=True)
+@ROUTES.serves()
 async def withdraw(call: Call) -> bytes:
     coin = call.coin()
     amount = call.number("amount", coin.scale) if call.has("amount") else None
@@ -128,13 +129,13 @@ async def withdraw(call: Call) -> bytes:
     })
 
 
-@ROUTES.on_post("coin", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_withdraw_address(call: Call) -> bytes:
     user = call.core.users.get(call.uid)
     return encode(user.withdraw_address(call.coin().number) or "")
 
 
-@ROUTES.on_post("coin", "address", session=True)
+@ROUTES.serves()
 async def set_withdraw_address(call: Call) -> bytes:
     coin = call.coin()
     accepted(await call.house.submit(cold(Kind.SET_WITHDRAW_ADDRESS, {
@@ -156,21 +157,18 @@ def _count_code(call: Call) -> None:
 
 async def _check_pay_password(call: Call) -> None:
     """Returns where the user has no payment password or has given it."""
-    password_hash = call.core.users.get(call.uid).pay_password_hash
-    if password_hash is None:
+    if call.core.users.get(call.uid).pay_password_hash is None:
         return
-    password = call.text("pay_password")
     try:
-        await check_secret(call.shell, f"payment of {call.uid}", password_hash, password,
-                           call.request.remote)
-    except logins.TooManyAttempts:
-        raise
-    except logins.LoginRefused:
+        await pay_password.check(call.shell, call.uid, call.text("pay_password"),
+                                 call.request.remote)
+    except pay_password.WrongPayPassword:
         raise InputError("pay_password", "is wrong") from None
-    # It may have been changed, and the session ended, while the old one was being checked.
-    if (call.core.users.get(call.uid).pay_password_hash != password_hash
-            or sessions.find_uid(call.core, call.token) != call.uid):
-        raise InputError("pay_password", "has just been changed")
+    except CommandRefused as error:
+        raise InputError("pay_password", str(error)) from None
+    # The session may have ended meanwhile.
+    if sessions.find_uid(call.core, call.token) != call.uid:
+        raise Refused("session: not logged in")
 
 
 def code_digest(username: str, code: str) -> bytes:

@@ -8,8 +8,10 @@ FIELDS gives the type of each field; `type | None` marks those that may be missi
 dispatch calls `schema.fits` first, and answers BAD_COMMAND where it fails.
 """
 
-from engine.handlers import coins, credentials, money, sessions, users
+from engine.handlers import (
+    balances, coins, credentials, mining, money, profiles, sessions, users,
+)
 
-SUBJECTS = (coins, users, sessions, credentials, money)
+SUBJECTS = (coins, users, profiles, sessions, credentials, money, balances, mining)
 HANDLERS = {kind: handler for subject in SUBJECTS for kind, handler in subject.HANDLERS.items()}
 FIELDS = {kind: fields for subject in SUBJECTS for kind, fields in subject.FIELDS.items()}

@@ -7,9 +7,9 @@ from ledger.sessions import LIFETIME_S_MAX
 
 
 def create_session(core, ts_ns, seq, args):
-    """UNKNOWN_USER, BAD_DIGEST, BAD_LIFETIME, SESSION_EXISTS."""
-    user, token_digest = core.users.get(args["uid"]), args["token_digest"]
-    if user is None:
+    """UNKNOWN_USER (also: who may not log in), BAD_DIGEST, BAD_LIFETIME, SESSION_EXISTS."""
+    uid, token_digest = args["uid"], args["token_digest"]
+    if not core.users.is_active(uid):
         return Result.UNKNOWN_USER
     if not is_digest(token_digest):
         return Result.BAD_DIGEST
@@ -19,7 +19,7 @@ def create_session(core, ts_ns, seq, args):
     if token_digest in core.sessions:
         return Result.SESSION_EXISTS
     expires_ns = ts_ns + args["lifetime_s"] * NS_PER_S
-    core.sessions.create(token_digest, user.uid, ts_ns, expires_ns)
+    core.sessions.create(token_digest, uid, ts_ns, expires_ns)
     return Result.OK
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api import config
-from api.config import Coin, Config, ConfigError, load
+from api.config import Coin, Config, ConfigError, Ore, load
 
 WHOLE = """
 [server]
@@ -17,6 +17,9 @@ access_log = true
 [mail]
 mode = "smtp"
 host = "mail.example"
+[ore]
+rate_per_force_second = 0.00050
+force_price = 2
 [[coins]]
 name = "BTC"
 scale = 8
@@ -55,6 +58,7 @@ def test_a_file(tmp_path):
     # The digits that were written, not a float's.
     assert loaded.coins == (Coin("BTC", 8, withdraw_fee="0.00010"),)
     assert loaded.pairs[0].taker_fee == "0"
+    assert loaded.ore == Ore("ORE", "0.00050", "2")
     assert loaded.credentials[0].scope == "operator"
     assert loaded.limits == Config().limits
 
@@ -106,6 +110,10 @@ def test_the_environment_beats_the_file(tmp_path):
     ("[mail]\nport = 0", "port"),
     ("[mail]\nmode = 'smtp'\nreturn_codes = true", "return_codes"),
     ("[pool]\ntimezone = 'Mars'", "timezone"),
+    ("[ore]\nsign_in_force = 9223372036854775808", "sign_in_force"),
+    ("[ore]\ninitial_force = 9223372036854775808", "initial_force"),
+    ("[ore]\ninitial_force = -1", "initial_force"),
+    ("[ore]\ncoin = 1.5\nrate = 1", "rate"),
     ("[data]\nsegment_mb = 0", "segment_mb"),
     ("[data]\nkeep_snapshots = 0", "keep_snapshots"),
     ("[data]\ndir = ''", "dir"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiohttp
@@ -203,11 +204,29 @@ def test_the_payment_password(house):
                  password_hash=house.run(passwords_hash("pay me")))
     before = house.state_hash()
     assert house.refused("withdraw", alice.token, coin="BTC") == "pay_password: is missing"
+    assert house.state_hash() == before
     assert house.refused("withdraw", alice.token, coin="BTC",
                          pay_password="pay you") == "pay_password: is wrong"
-    assert house.state_hash() == before
+    # The try counts; no money has moved.
+    assert house.done("get_user_coin", alice.token)["BTC"] == {
+        "available": "0.000001", "frozen": "0", "total": "0.000001"}
     assert house.done("withdraw", alice.token, coin="BTC",
                       pay_password="pay me")["amount"] == "0.000001"
+
+
+def test_five_wrong_payment_passwords_lock_it(house):
+    alice = house.new_user("locked out", BTC=100)
+    house.done("set_withdraw_address", alice.token, coin="BTC", address=BTC_ADDRESS)
+    house.submit(Kind.SET_PAY_PASSWORD, uid=alice.uid,
+                 password_hash=house.run(passwords_hash("pay me")))
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda guess: house.refused(
+            "withdraw", alice.token, coin="BTC", pay_password=guess), ["pay you"] * 8))
+    locked = ("pay_password: the payment password is locked for 15 minutes"
+              " after five wrong tries")
+    # Many at once gain nothing.
+    assert sorted(answers) == ["pay_password: is wrong"] * 5 + [locked] * 3
+    assert house.refused("withdraw", alice.token, coin="BTC", pay_password="pay me") == locked
 
 
 async def passwords_hash(password):

@@ -79,6 +79,7 @@ def fields_of(kind):
     """Arguments of the right types and any value."""
     by_type = {int: st.integers(-2**63, 2**64 - 1), str: st.text(max_size=40),
                bytes: st.binary(max_size=40), type(None): st.none()}
+    by_type[dict] = st.dictionaries(by_type[str], st.one_of(*by_type.values()), max_size=3)
     return st.fixed_dictionaries({
         name: st.one_of(*(by_type[one] for one in get_args(declared) or (declared,)))
         for name, declared in FIELDS[kind].items()})
@@ -223,7 +224,7 @@ def test_register_user(house, change, expected):
     assert result == expected
     if expected == Result.OK:
         user = house.users.get(uid)
-        assert uid == 2 and house.users.by_name(args["username"].upper()) is user
+        assert uid == 2 and house.users.by_name(args["username"].upper()) == user
         assert user.username == args["username"] and user.password_hash == HASH
         assert user.group == args["group"]
         assert [user.email, user.phone, user.name] == [

@@ -23,7 +23,7 @@ from engine.history_rows import Run, What
 from engine.history_writer import (
     HISTORY_FILE, HistoryUnusable, HistoryWriter, open_writer)
 from tests.engine.folders import Live, outcomes_of
-from tests.model.workload import USERS
+from tests.model.workload import COINS, USERS
 
 TABLES = ("reached", "pairs", "orders", "trades", "entries")
 BATCHES = 80
@@ -121,7 +121,7 @@ def test_quote_filled_is_the_sum_of_the_orders_trades(flow, reader):
 
 def test_entries_add_up_to_what_users_own(flow, reader):
     owned = {(uid, coin): sum(flow.core.balance(uid, coin))
-             for uid in range(1, USERS + 1) for coin in range(1, 6)}
+             for uid in range(1, USERS + 1) for coin in range(1, COINS + 1)}
     sums = read_ledger_sums(reader)
     assert {key: sums.get(key, 0) for key in owned} == owned
     for (uid, coin), amount in owned.items():
@@ -250,6 +250,10 @@ def test_a_sum_beyond_64_bits_is_exact(tmp_path):
     reader.close()
 
 
+BALANCE = {"by": 9, "uid": 1, "coin": 2, "amount": 5, "request_id": "r"}
+TRANSFER = {"by": 9, "from_uid": 1, "to_uid": 7, "coin": 2, "amount": 5, "request_id": "r"}
+
+
 def withdrawal(status):
     return {"id": 3, "uid": 1, "coin": 2, "amount": 100, "fee": 7, "status": int(status)}
 
@@ -283,13 +287,42 @@ def test_a_repeated_finish_is_noted_once(tmp_path):
     (Kind.APPROVE_WITHDRAWAL, {"id": 3}, withdrawal(WithdrawalStatus.APPROVED), Result.OK),
     (Kind.REJECT_WITHDRAWAL, {"id": 3}, withdrawal(WithdrawalStatus.REJECTED), Result.OK),
     (Kind.ADD_COIN, {"name": "X"}, 1, Result.OK),
+    (Kind.CREDIT_BALANCE, BALANCE, {"duplicate": True}, Result.OK),
+    (Kind.DEBIT_BALANCE, BALANCE, {"duplicate": True}, Result.OK),
+    (Kind.DEBIT_BALANCE, BALANCE, {"duplicate": False}, Result.NOT_ENOUGH_MONEY),
+    (Kind.TRANSFER_BALANCE, TRANSFER, {"duplicate": True}, Result.OK),
+    (Kind.FREEZE_BALANCE, BALANCE, {"duplicate": False}, Result.OK),
+    (Kind.UNFREEZE_BALANCE, BALANCE, {"duplicate": False}, Result.OK),
+    (Kind.OPEN_WALLET, {"uid": 1}, 1, Result.OK),
 ])
 def test_what_moves_nothing_gives_no_entry(kind, args, value, code):
+    assert entries_of(kind, args, value, code) == []
+
+
+@pytest.mark.parametrize("kind, args, value, wanted", [
+    (Kind.CREDIT_BALANCE, BALANCE, {"duplicate": False}, [(1, 2, 5, What.CREDIT, "r")]),
+    (Kind.CREDIT_BALANCE, BALANCE | {"request_id": None}, {"duplicate": False},
+     [(1, 2, 5, What.CREDIT, "")]),
+    (Kind.DEBIT_BALANCE, BALANCE, {"duplicate": False}, [(1, 2, -5, What.DEBIT, "r")]),
+    (Kind.TRANSFER_BALANCE, TRANSFER, {"duplicate": False},
+     [(1, 2, -5, What.TRANSFER, "7"), (7, 2, 5, What.TRANSFER, "1")]),
+    (Kind.EXTRACT_ORE, {"uid": 1, "amount": 5}, {"uid": 1, "coin": 4},
+     [(1, 4, 5, What.EXTRACT, "1")]),
+    (Kind.EXTRACT_ORE, {"uid": 1, "amount": 5, "wallet": 3}, {"uid": 7, "coin": 4},
+     [(7, 4, 5, What.EXTRACT, "1")]),
+])
+def test_what_moves_a_balance_gives_each_side_an_entry(kind, args, value, wanted):
+    assert entries_of(kind, args, value, Result.OK) == [
+        (number, *entry, False, TS_NS, 1) for number, entry in enumerate(wanted, 1)]
+
+
+def entries_of(kind, args, value, code):
+    """The rows of the entries that one command gives."""
     run = Run()
     results = np.zeros(1, RESULT_DTYPE)
     results["code"] = code
     run.add(1, TS_NS, cold(kind, args), results.tobytes(), b"", {0: value})
-    assert run.rows(1).entries == []
+    return run.rows(1).entries
 
 
 # Queries

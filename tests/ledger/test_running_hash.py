@@ -8,7 +8,7 @@ from ledger.deposits import Deposits
 from ledger.digests import RunningHash, hash_of
 from ledger.nonces import Nonces
 from ledger.sessions import Sessions
-from ledger.users import Users
+from ledger.users import Users, packed
 from ledger.withdrawals import Withdrawals
 
 S = 1_000_000_000
@@ -32,7 +32,7 @@ def filled_users():
     users = Users()
     users.add("alice", "hash", 2, 1)
     users.add("bob", "hash", 2, 1)
-    users.change(users.get(2), pay_password_hash="pay")
+    users.change(2, pay_password_hash="pay")
     return users
 
 
@@ -71,7 +71,8 @@ def filled_withdrawals():
 
 
 @pytest.mark.parametrize("store, tamper", [
-    (filled_users(), lambda users: setattr(users.get(1), "name", "Mallory")),
+    (filled_users(), lambda users: users._records.__setitem__(
+        0, packed(users.get(1)._replace(name="Mallory")))),
     (filled_sessions(), lambda sessions: sessions._sessions.update(
         {b"2" * 32: sessions._sessions[b"2" * 32]._replace(created_ns=7)})),
     (filled_deposits(), lambda deposits: deposits._credited.update({b"x" * 16: None})),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.users import Users, is_username
+from ledger.users import Device, Users, is_username, packed
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$" + "c" * 22 + "$" + "h" * 43
 
@@ -16,10 +16,11 @@ def filled():
     users = Users()
     users.add("Alice", HASH, 1, 5, "a@x.org", "+86 1", "Alice A.")
     users.add("straße", HASH, 2, 6)
-    users.change(users.get(1), pay_password_hash="pay")
-    users.set_withdraw_address(users.get(1), 2, "T-address")
-    users.set_withdraw_address(users.get(1), 1, "B-address")
-    users.change(users.get(2), active=False)
+    users.change(1, pay_password_hash="pay",
+                 withdraw_addresses=((2, "T-address"), (1, "B-address")),
+                 devices=(Device("d1", "phone", "Linux"), Device("d2", "slate", "BSD")),
+                 profile={"mobile": "13"}, identity={"first_name": b"sealed"})
+    users.change(2, permissions={"is_allow_login": 0, "manage_balances": 1})
     return users
 
 
@@ -30,8 +31,8 @@ def reloaded(users):
 def test_names_are_found_without_regard_to_case():
     for users in (filled(), reloaded(filled())):
         for name in ("alice", "ALICE", "Alice"):
-            assert users.by_name(name) is users.get(1)
-        assert users.by_name("STRASSE") is users.get(2)
+            assert users.by_name(name) == users.get(1)
+        assert users.by_name("STRASSE") == users.get(2)
         assert users.by_name("bob") is None
         assert users.get(1).username == "Alice"
 
@@ -57,30 +58,41 @@ def test_a_dump_is_all_of_it():
     assert again.check() == users.check() == []
     assert again.get(1).withdraw_addresses == ((2, "T-address"), (1, "B-address"))
     assert again.get(2).withdraw_address(1) is None and again.get(2).active is False
+    assert again.get(1).device("d2").name == "slate" and again.get(1).device("d3") is None
     with pytest.raises(ValueError):
-        Users.load(users.dump()[1:])
+        Users.load([users.dump()[0] * 2, []])
+
+
+def test_who_may_not_log_in_is_not_active():
+    for users in (filled(), reloaded(filled())):
+        assert [users.is_active(uid) for uid in (0, 1, 2, 3)] == [False, True, False, False]
+        users.change(2, permissions={"is_allow_login": 1})
+        assert users.is_active(2) and users.get(2).active and users.check() == []
+
+
+def test_a_user_is_as_it_was_when_asked_for():
+    users = filled()
+    before = users.get(1)
+    after = users.change(1, pay_password_hash="other")
+    assert before.pay_password_hash == "pay" and after == users.get(1) != before
 
 
 def test_check_notices_what_is_broken():
     users = filled()
-    users.get(1).username = "eve"
-    assert "not found" in users.check()[0]
+    users._records[0] = packed(users.get(1)._replace(username="eve"))
+    assert "user 1 is not found" in users.check()[0] and "running hash" in users.check()[1]
     users = filled()
-    users.get(2).uid = 7
-    assert "place 2" in users.check()[0]
-    users = filled()
-    users._by_name["eve"] = users.get(1)
+    users._by_name["eve"] = 1
     assert "3 names" in users.check()[0]
     users = filled()
-    users.get(1).withdraw_addresses *= 2
+    users.change(1, withdraw_addresses=users.get(1).withdraw_addresses * 2)
     assert "addresses for coins [2, 1, 2, 1]" in users.check()[0]
-
-
-def test_an_address_replaces_the_one_before():
     users = filled()
-    users.set_withdraw_address(users.get(1), 2, "T-other")
-    assert users.get(1).withdraw_address(2) == "T-other"
-    assert users.get(1).withdraw_address(1) == "B-address" and users.check() == []
+    users.change(1, devices=users.get(1).devices * 2)
+    assert "one device twice" in users.check()[0]
+    users = filled()
+    users._barred.clear()
+    assert "users [2]" in users.check()[0]
 
 
 @pytest.mark.parametrize("name, expected", [
@@ -104,7 +116,7 @@ def test_any_names_survive_a_dump(names):
     assert again.check() == []
 
 
-def test_a_user_with_everything_takes_about_a_kibibyte():
+def test_a_user_with_everything_takes_less_than_a_kibibyte():
     count = 5_000
     tracemalloc.start()
     users = Users()
@@ -112,9 +124,10 @@ def test_a_user_with_everything_takes_about_a_kibibyte():
         # Texts of their own for every user, as they come out of a command.
         user = users.add(f"User-{number}", HASH + str(number), 2, 10**18 + number,
                          f"user-{number}@mail.example.org", f"+86 {number:011}", f"Name {number}")
-        users.change(user, pay_password_hash=HASH + str(-number))
-        users.set_withdraw_address(user, 1, f"bc1q{number:038}")
+        users.change(user.uid, pay_password_hash=HASH + str(-number),
+                     withdraw_addresses=((1, f"bc1q{number:038}"),),
+                     devices=(Device(f"device-{number:020}", "A phone of mine", "Android 14"),),
+                     profile={"mobile": f"138{number:08}", "country": "CN"})
     size_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert size_bytes / count < 1200
-    assert not hasattr(user, "__dict__")
+    assert size_bytes / count < 1024
