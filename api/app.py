@@ -1,17 +1,18 @@
 """The HTTP application: every dialect on one house.
 
-Every answer is JSON of a dialect (but /metrics), also for a path that nobody knows. There is no
-middleware (but where other origins may call): a dialect turns what goes wrong into its own
-envelope, and the orders' way is as short as it can be.
+Every answer is JSON of a dialect (but /metrics and /docs), also for a path that nobody knows.
+There is no middleware (but where other origins may call): a dialect turns what goes wrong into its
+own envelope, and the orders' way is as short as it can be.
 """
 
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from api import documentation
 from api.config import Config
 from api.cors import add_cors
-from api.dialects import operator, router
+from api.dialects import mining_wallet, operator, router, user_center
 from api.metrics import CONTENT_TYPE as METRICS_TYPE
 from api.metrics import Metrics
 from api.replies import HEADERS, json_reply, refusal_body
@@ -19,7 +20,8 @@ from api.shell import SHELL, make_shell
 from engine import House
 
 # Each puts its routes into an app that has its shell.
-DIALECTS = (router.add_routes, operator.add_routes)
+DIALECTS = (router.add_routes, user_center.add_routes, mining_wallet.add_routes,
+            operator.add_routes)
 
 
 def make_app(house: House, config: Config) -> web.Application:
@@ -31,6 +33,7 @@ def make_app(house: House, config: Config) -> web.Application:
     app[SHELL] = make_shell(house, config)
     for add_routes in DIALECTS:
         add_routes(app)
+    documentation.add_routes(app)
     metrics = Metrics(app[SHELL])
 
     async def page(request: web.Request) -> web.StreamResponse:

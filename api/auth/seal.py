@@ -1,12 +1,13 @@
-"""Seals the secrets that must be readable again (a client's secretKey) before they enter a command.
+"""Seals what must be readable again (a client's secretKey, a user's identity) before it enters a
+command.
 
 AES-256-GCM with one key for a house, in the file `seal.key` beside its journal. A sealed secret is
-bound to a context (whose it is, and what for): moved to another credential it does not open.
+bound to a context (whose it is, and what for): moved to another owner it does not open.
 
     sealed = version (1 byte, 1) | nonce (12 bytes, random) | ciphertext and tag
 
 Who has the journal without the key file has no secret. Who loses the key file loses the
-credentials, and nothing else: they are removed and made anew.
+credentials, which are removed and made anew, and the identity fields of users, which are gone.
 """
 
 import os

@@ -13,13 +13,13 @@ import msgspec
 from aiohttp import web
 
 from api import errors, numbers
-from api.auth import sessions
+from api.auth import cookies, sessions
+from api.dialects.router_described import BY_NAME
 from api.numbers import InputError
 from api.shell import Shell
 from engine import Result
 
 EMPTY = b'""'
-COOKIE = "session"
 NAME_LENGTH_SHOWN_MAX = 64
 TEXT_LENGTH_MAX = 1024
 CLIENT_ID = re.compile(r"[A-Za-z0-9.:/_-]{1,36}")
@@ -69,14 +69,7 @@ class Call:
 
     def identify(self) -> None:
         """Set `uid` from the session: a parameter, a header or a cookie; else Refused."""
-        token = self.parameters.get("session")
-        if token is None:
-            headers = self.request.headers
-            token = headers.get("session")
-            if token is None:
-                token = _cookie(headers.get("Cookie", ""))
-        if not isinstance(token, str):
-            raise InputError("session", "must be a text")
+        token = cookies.token_of(self.request, self.parameters)
         self.uid = sessions.find_uid(self.core, token)
         if not self.uid:
             raise Refused("session: not logged in")
@@ -175,15 +168,6 @@ class Call:
                 raise InputError(field, reason)
 
 
-def _cookie(header: str) -> str:
-    """The value of our cookie in a Cookie header, "" when it is not there."""
-    for part in header.split(";"):
-        name, _, value = part.partition("=")
-        if name.strip() == COOKIE:
-            return value.strip().strip('"')
-    return ""
-
-
 def accepted(reply):
     """The reply of a command that was carried out; Refused, in words, for any other."""
     if reply.code != Result.OK:
@@ -205,18 +189,16 @@ class Route:
 
 
 class Routes(dict[str, Route]):
-    """Routers by name; `on_post` and `on_get` add one under the name of what they decorate."""
+    """Routers by name: `serves` adds a handler as the router of its name, which is called as
+    `router_described` says."""
 
-    def on_post(self, *parameters: str, session: bool = False, reads: bool = False):
-        return self._adding("POST", parameters, session, reads)
-
-    def on_get(self, *parameters: str):
-        return self._adding("GET", parameters, False, True)
-
-    def _adding(self, method: str, parameters: tuple[str, ...], session: bool, reads: bool):
+    def serves(self, *, reads: bool = False):
+        """reads: as in Route."""
         def add(handler: Handler) -> Handler:
+            operation = BY_NAME[handler.__name__]
             # `router` names the call itself; a session may be sent along with anything.
-            allowed = frozenset(("router", "session", *parameters))
-            self[handler.__name__] = Route(method, handler, allowed, session, reads)
+            allowed = frozenset(("router", "session", *(field.name for field in operation.fields)))
+            self[operation.name] = Route(operation.method, handler, allowed,
+                                         operation.shows == "session", reads)
             return handler
         return add

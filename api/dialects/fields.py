@@ -4,7 +4,7 @@ Every refusal is an InputError that names the field. Numbers keep the text they 
 (`numbers.Number`), so an amount is exact whether it comes as a JSON number or as a JSON string.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TypeVar
 
 from aiohttp import web
@@ -89,8 +89,12 @@ class Fields:
 
     def end(self) -> None:
         """Refuses what nothing has asked for: a misspelt field must not pass in silence."""
+        self.only(self._asked)
+
+    def only(self, names: Set[str]) -> None:
+        """Refuses what is none of these."""
         for field in self._given:
-            if field not in self._asked:
+            if field not in names:
                 raise InputError(field[:FIELD_SHOWN_MAX], "is not a field of this call")
 
     def _required(self, field: str) -> object:

@@ -22,7 +22,9 @@ from api.auth import login, sessions
 from api.auth.client_tokens import ClientTokens, TokenRefused, WrongScope, sealed_credential
 from api.auth.passwords import TooBusy
 from api.auth.seal import Seal
+from api.dialects.described import Operation
 from api.dialects.fields import Fields
+from api.dialects.operator_described import OPERATIONS
 from api.errors import MEANINGS, Fault, words
 from api.numbers import InputError, read_id, text
 from api.replies import json_reply
@@ -63,6 +65,8 @@ OWN_WORDS = {
 }
 
 Handler = Callable[[web.Request], Awaitable[Any]]
+# A name in a path that may hold slashes.
+PATTERNS = {"{clientId}": "{clientId:.+}"}
 
 log = logging.getLogger("orebook")
 
@@ -87,7 +91,8 @@ def add_routes(app: web.Application) -> None:
 
 
 class OperatorDialect:
-    """The calls, bound to one house. Each returns what goes into the envelope's `data`."""
+    """The calls, bound to one house. Each gets its fields and returns what goes into the envelope's
+    `data`."""
 
     def __init__(self, shell: Shell, seal: Seal):
         house = shell.house
@@ -99,33 +104,31 @@ class OperatorDialect:
 
     def add_routes(self, app: web.Application) -> None:
         """Every call of the dialect; other paths and methods are refused in its envelope."""
-        calls: list[tuple[str, str, Handler]] = [
-            ("POST", "coins", self.add_coin),
-            ("POST", "pairs", self.add_pair),
-            ("POST", "pairs/status", self.set_pair_status),
-            ("POST", "deposits", self.deposit),
-            ("GET", "withdrawals", self.list_withdrawals),
-            ("POST", "withdrawals/{id}", self.step_withdrawal),
-            ("POST", "credentials", self.add_credential),
-            ("DELETE", "credentials/{client_id:.+}", self.remove_credential),
-            ("GET", "state", self.state),
-            ("POST", "logout", self.logout),
-        ]
-        for method, path, handler in calls:
-            app.router.add_route(method, f"/operator/{path}", self._guarded(handler))
-        app.router.add_post("/operator/login", self._enveloped(self.login))
+        for operation in OPERATIONS:
+            path = operation.path
+            for name, pattern in PATTERNS.items():
+                path = path.replace(name, pattern)
+            app.router.add_route(operation.method, path, self._enveloped(self._checked(operation)))
         for path in ("/operator", "/operator/{path:.*}"):
             app.router.add_route("*", path, self._enveloped(self.no_such_call))
 
     # -- who calls, and the envelope --------------------------------------------------------------
 
-    def _guarded(self, handler: Handler) -> Handler:
-        """The call for those who may; the others are told why not, and nothing else happens."""
+    def _checked(self, operation: Operation) -> Handler:
+        """The call for those who may, with fields that it has; the others are told why not, and
+        nothing else happens."""
+        handler = getattr(self, operation.name)
+        names = frozenset(field.name for field in operation.fields)
+
         @wraps(handler)
         async def call(request: web.Request) -> Any:
-            await self._check_caller(request)
-            return await handler(request)
-        return self._enveloped(call)
+            if operation.shows == "operator":
+                await self._check_caller(request)
+            in_body = operation.method == "POST"
+            fields = await Fields.of_body(request) if in_body else Fields.of_query(request)
+            fields.only(names.difference(request.match_info))
+            return await handler(request, fields)
+        return call
 
     async def _check_caller(self, request: web.Request) -> None:
         """Raises Refused for anyone but a group-1 user or a client of scope operator."""
@@ -172,8 +175,10 @@ class OperatorDialect:
             outcome = OUTCOMES.get(code, "refused")
             self._shell.answers["operator", handler.__name__, outcome] += 1
             body = {"code": code, "data": answered, "message": message}
+            # A name in a request may hold what no encoding can write.
+            encoded = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
             # Not the direct way: other origins' headers are added to aiohttp's response only.
-            return json_reply(request, json.dumps(body, ensure_ascii=False).encode(), direct=False)
+            return json_reply(request, encoded, direct=False)
         return answer
 
     async def _submit(self, kind: Kind, fields: dict[str, Any]) -> Any:
@@ -189,8 +194,7 @@ class OperatorDialect:
 
     # -- the calls --------------------------------------------------------------------------------
 
-    async def add_coin(self, request: web.Request) -> dict:
-        body = await Fields.of_body(request)
+    async def add_coin(self, request: web.Request, body: Fields) -> dict:
         name, title, kind = body.text("name", 16), body.text("title"), body.text("type")
         scale = body.whole("scale", SCALE_MAX)
         fee = body.count("withdraw_fee", scale, zero=True) if body.has("withdraw_fee") else 0
@@ -199,8 +203,7 @@ class OperatorDialect:
             "name": name, "title": title, "type": kind, "scale": scale, "withdraw_fee": fee})
         return {"coin": name, "number": number}
 
-    async def add_pair(self, request: web.Request) -> dict:
-        body = await Fields.of_body(request)
+    async def add_pair(self, request: web.Request, body: Fields) -> dict:
         name = body.text("pair", 33)
         price_scale = body.whole("price_scale", SCALE_MAX)
         amount_scale = body.whole("amount_scale", SCALE_MAX)
@@ -215,15 +218,13 @@ class OperatorDialect:
             "self_trade": int(self_trade)})
         return {"pair": name, "number": number}
 
-    async def set_pair_status(self, request: web.Request) -> None:
-        body = await Fields.of_body(request)
+    async def set_pair_status(self, request: web.Request, body: Fields) -> None:
         pair = self._listed("pair", self._house.core.pairs, body.text("pair"))
         status = body.choice("status", PAIR_STATUSES)
         body.end()
         await self._submit(Kind.SET_PAIR_STATUS, {"pair": pair.number, "status": int(status)})
 
-    async def deposit(self, request: web.Request) -> dict:
-        body = await Fields.of_body(request)
+    async def deposit(self, request: web.Request, body: Fields) -> dict:
         user = self._user("user", body.name_or_uid("user"))
         coin = self._listed("coin", self._house.core.coins, body.text("coin"))
         amount, txid = body.count("amount", coin.scale), body.text("txid")
@@ -231,8 +232,7 @@ class OperatorDialect:
         return await self._submit(Kind.DEPOSIT, {
             "uid": user.uid, "coin": coin.number, "amount": amount, "txid": txid})
 
-    async def list_withdrawals(self, request: web.Request) -> list[dict]:
-        query = Fields.of_query(request)
+    async def list_withdrawals(self, request: web.Request, query: Fields) -> list[dict]:
         status = query.choice("status", WITHDRAWAL_STATUSES) if query.has("status") else 0
         user = self._user("user", query.text("user")) if query.has("user") else None
         limit = query.whole("limit", WITHDRAWALS_MAX) if query.has("limit") else WITHDRAWALS_DEFAULT
@@ -248,8 +248,7 @@ class OperatorDialect:
         await self._house.settled()
         return shown
 
-    async def step_withdrawal(self, request: web.Request) -> dict:
-        body = await Fields.of_body(request)
+    async def step_withdrawal(self, request: web.Request, body: Fields) -> dict:
         kind = body.choice("action", STEPS)
         fields: dict[str, Any] = {"id": read_id("id", request.match_info["id"])}
         if kind == Kind.FINISH_WITHDRAWAL:
@@ -257,8 +256,7 @@ class OperatorDialect:
         body.end()
         return self._withdrawal_view(await self._submit(kind, fields))
 
-    async def add_credential(self, request: web.Request) -> dict:
-        body = await Fields.of_body(request)
+    async def add_credential(self, request: web.Request, body: Fields) -> dict:
         scope = body.choice("scope", SCOPES)
         user = None
         if scope == SCOPE_ACCOUNT or body.has("account"):
@@ -271,11 +269,10 @@ class OperatorDialect:
             self._seal, client_id, secret_key, secret_salt, scope, uid))
         return {"clientId": client_id, "secretKey": secret_key, "secretSalt": secret_salt}
 
-    async def remove_credential(self, request: web.Request) -> None:
-        await self._submit(Kind.REMOVE_CREDENTIAL, {"client_id": request.match_info["client_id"]})
+    async def remove_credential(self, request: web.Request, query: Fields) -> None:
+        await self._submit(Kind.REMOVE_CREDENTIAL, {"client_id": request.match_info["clientId"]})
 
-    async def state(self, request: web.Request) -> dict:
-        Fields.of_query(request).end()
+    async def state(self, request: web.Request, query: Fields) -> dict:
         house, core = self._house, self._house.core
         shown = {
             "seq": house.seq, "durable_seq": None, "state_hash": core.state_hash(),
@@ -291,8 +288,7 @@ class OperatorDialect:
         shown["durable_seq"] = house.durable_seq
         return shown
 
-    async def login(self, request: web.Request) -> dict:
-        body = await Fields.of_body(request)
+    async def login(self, request: web.Request, body: Fields) -> dict:
         user, password = body.text("user"), body.text("password", login.PASSWORD_LENGTH_MAX)
         body.end()
         try:
@@ -306,8 +302,7 @@ class OperatorDialect:
         except sessions.SessionRefused as error:
             raise Refused(MEANINGS[error.code].fault, words(error.code)) from None
 
-    async def logout(self, request: web.Request) -> None:
-        (await Fields.of_body(request)).end()
+    async def logout(self, request: web.Request, body: Fields) -> None:
         token = request.headers.get("token", "")
         if not token:
             raise Refused(Fault.OPERATION, "a client credential has no session to end")

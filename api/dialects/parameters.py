@@ -2,7 +2,8 @@
 
 Values are str (JSON numbers as `numbers.Number`), bool, None, list or dict. A name that is given
 twice must be given the same value: an order must not depend on which of two amounts is seen first.
-Bodies are UTF-8. Everything that is wrong raises InputError naming the parameter, or `body`.
+Where a call takes lists, a form may repeat their names, or hold a JSON list. Bodies are UTF-8.
+Everything that is wrong raises InputError naming the parameter, or `body`.
 """
 
 import json
@@ -13,21 +14,29 @@ from aiohttp import web
 from api.numbers import InputError, Number
 
 PARAMETERS_MAX = 64
+LISTED_MAX = 256                # parts of a form, where it may repeat some names
+NO_LISTS: frozenset[str] = frozenset()
 NAME_LENGTH_SHOWN_MAX = 64
 
 
-def add_form(parameters: dict[str, object], encoded: str) -> None:
-    """Add what a query string or an urlencoded body holds."""
+def add_form(parameters: dict[str, object], encoded: str,
+             lists: frozenset[str] = NO_LISTS) -> None:
+    """Add what a query string or an urlencoded body holds. `lists`: see `merged`."""
     if not encoded.isascii():
         _check_text("body", encoded)
-    for part in _parts(encoded):
+    listed: dict[str, list[str]] = {}
+    for part in _parts(encoded, LISTED_MAX if lists else PARAMETERS_MAX):
         name, _, value = part.partition("=")
         if "%" in name or "+" in name:
             name = _unquoted("body", name)
         if "%" in value or "+" in value:
             value = _unquoted(name, value)
-        if name and parameters.setdefault(name, value) != value:
+        if name in lists:
+            listed.setdefault(name, []).append(value)
+        elif name and parameters.setdefault(name, value) != value:
             raise _given_twice(name)
+    if listed:
+        _add_lists(parameters, listed)
 
 
 def add_json(parameters: dict[str, object], text: str) -> None:
@@ -38,26 +47,32 @@ def add_json(parameters: dict[str, object], text: str) -> None:
         raise InputError("body", "must be JSON") from None
     if not isinstance(members, Members):
         raise InputError("body", "must be a JSON object")
-    if len(members) > PARAMETERS_MAX:
-        raise InputError("body", f"must have at most {PARAMETERS_MAX} parameters")
+    _check_count(len(members), PARAMETERS_MAX)
     for name, value in members:
         if isinstance(value, str):
             _check_text(name, value)
+        elif type(value) is list:
+            _check_texts(name, value)
         if parameters.setdefault(name, value) != value:
             raise _given_twice(name)
 
 
-async def merged(request: web.Request) -> dict[str, object]:
-    """The parameters of a request. Raises InputError, and web.HTTPRequestEntityTooLarge."""
+async def merged(request: web.Request,
+                 lists: frozenset[str] = NO_LISTS) -> dict[str, object]:
+    """The parameters of a request. Raises InputError, and web.HTTPRequestEntityTooLarge.
+
+    `lists` are names whose value may be a list: in a form or query one that is there more than
+    once, or that begins with `[` (a JSON list), is one; once, and anything else, is a text.
+    """
     parameters: dict[str, object] = {}
     query = request.rel_url.raw_query_string
     if query:
-        add_form(parameters, query)
+        add_form(parameters, query, lists)
     if not request.body_exists:
         return parameters
     content_type = request.headers.get("Content-Type", "")
     if content_type[:10].lower() == "multipart/":
-        await _add_multipart(parameters, request)
+        await _add_multipart(parameters, request, lists)
         return parameters
     try:
         body = (await request.read()).decode()
@@ -68,7 +83,7 @@ async def merged(request: web.Request) -> dict[str, object]:
         if body:
             add_json(parameters, body)
     elif body:
-        add_form(parameters, body)
+        add_form(parameters, body, lists)
     return parameters
 
 
@@ -80,26 +95,53 @@ DECODER = json.JSONDecoder(object_pairs_hook=Members, parse_int=Number, parse_fl
                            parse_constant=Number)
 
 
-async def _add_multipart(parameters: dict[str, object], request: web.Request) -> None:
+async def _add_multipart(parameters: dict[str, object], request: web.Request,
+                         lists: frozenset[str]) -> None:
     try:
         fields = await request.post()
     except (ValueError, LookupError, AssertionError, RuntimeError):
         raise InputError("body", "must be a multipart form") from None
-    if len(fields) > PARAMETERS_MAX:
-        raise InputError("body", f"must have at most {PARAMETERS_MAX} parameters")
+    _check_count(len(fields), LISTED_MAX if lists else PARAMETERS_MAX)
+    listed: dict[str, list[str]] = {}
     for name, value in fields.items():
         if not isinstance(value, str):
             raise InputError(name[:NAME_LENGTH_SHOWN_MAX], "must not be a file")
         _check_text(name, value)
+        if name in lists:
+            listed.setdefault(name, []).append(value)
+        elif parameters.setdefault(name, value) != value:
+            raise _given_twice(name)
+    _add_lists(parameters, listed)
+
+
+def _add_lists(parameters: dict[str, object], listed: dict[str, list[str]]) -> None:
+    """Add what a form holds under names that may be lists."""
+    for name, values in listed.items():
+        value: object = values if len(values) > 1 else values[0]
+        if len(values) == 1 and values[0][:1] == "[":
+            value = _json_list(name, values[0])
         if parameters.setdefault(name, value) != value:
             raise _given_twice(name)
 
 
-def _parts(encoded: str) -> list[str]:
-    parts = encoded.split("&", PARAMETERS_MAX)
-    if len(parts) > PARAMETERS_MAX:
-        raise InputError("body", f"must have at most {PARAMETERS_MAX} parameters")
+def _json_list(name: str, text: str) -> list:
+    try:
+        value = DECODER.decode(text)
+    except (ValueError, RecursionError):
+        raise InputError(name, "begins with [ and is no JSON list") from None
+    _check_texts(name, value)
+    return value
+
+
+def _parts(encoded: str, most: int) -> list[str]:
+    parts = encoded.split("&", most)
+    _check_count(len(parts), most)
     return parts
+
+
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise InputError("body", f"must have at most {most} parameters")
 
 
 def _unquoted(name: str, quoted: str) -> str:
@@ -117,6 +159,12 @@ def _check_text(name: str, value: str) -> None:
         value.encode()
     except UnicodeEncodeError:
         raise InputError(name[:NAME_LENGTH_SHOWN_MAX], "must be text") from None
+
+
+def _check_texts(name: str, values: list) -> None:
+    for value in values:
+        if isinstance(value, str):
+            _check_text(name, value)
 
 
 def _given_twice(name: str) -> InputError:

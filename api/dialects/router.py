@@ -10,12 +10,12 @@ import logging
 
 from aiohttp import web
 
-from api.auth import sessions
+from api.auth import cookies
 from api.auth.login import LoginRefused
 from api.auth.passwords import TooBusy
 from api.auth.sessions import SessionRefused
 from api.dialects import router_account, router_history, router_market, router_trading
-from api.dialects.calls import COOKIE, Call, Refused, Routes
+from api.dialects.calls import Call, Refused, Routes
 from api.dialects.parameters import merged
 from api.errors import words
 from api.numbers import InputError
@@ -40,7 +40,7 @@ class BodyTooLarge(Exception):
 UNABLE = (
     (BodyTooLarge, 413, "body: is too large"),
     (web.RequestPayloadError, 400, "body: cannot be read"),
-    (TooBusy, 503, "too many logins are waiting, try again"),
+    (TooBusy, 429, "too many logins are waiting, try again"),
     (Overloaded, 503, "too many requests are waiting, try again"),
     (HistoryLate, 503, "the history is not up to date yet, try again"),
     (HouseStopped, 503, "the house has stopped; what was asked for may be done or not"),
@@ -75,7 +75,7 @@ class Router:
         if token is None:
             return json_reply(request, body, status, direct=self._direct)
         response = json_reply(request, body, status, direct=False)
-        self._set_cookie(response, token)
+        cookies.keep_token(response, token, self._shell.secure)
         return response
 
     async def _content(self, call: Call) -> bytes:
@@ -109,14 +109,6 @@ class Router:
         # The caller is told nothing that only we should know; the log has it all.
         log.error("router %s failed", call.name, exc_info=error)
         return 500, refusal_body("internal error")
-
-    def _set_cookie(self, response: web.StreamResponse, token: str) -> None:
-        settings = {"path": "/", "httponly": True, "samesite": "Lax",
-                    "secure": self._shell.secure or None}
-        if token:
-            response.set_cookie(COOKIE, token, max_age=sessions.LIFETIME_S, **settings)
-        else:
-            response.del_cookie(COOKIE, **settings)
 
 
 def add_routes(app: web.Application) -> None:

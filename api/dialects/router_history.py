@@ -20,7 +20,7 @@ ENTRY_NAMES = {int(what): what.name.lower() for what in What}
 ROUTES = Routes()
 
 
-@ROUTES.on_post("order_id", "client_id", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_order(call: Call) -> bytes:
     if call.has("order_id"):
         call.without(("client_id",), "is not for a question by order_id")
@@ -38,7 +38,7 @@ async def get_order(call: Call) -> bytes:
     return encode(_past(order, call))
 
 
-@ROUTES.on_post("pair", "start", "end", "limit", "before", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_order_history(call: Call) -> bytes:
     pair_number, (start_ns, end_ns) = call.pair_number(), _span(call)
     limit, before = _page(call)
@@ -46,7 +46,7 @@ async def get_order_history(call: Call) -> bytes:
     return encode([_past(order, call) for order in orders])
 
 
-@ROUTES.on_post("pair", "start", "end", "limit", "before", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_my_deals(call: Call) -> bytes:
     pair_number, (start_ns, end_ns) = call.pair_number(), _span(call)
     limit, before = _page(call)
@@ -54,7 +54,7 @@ async def get_my_deals(call: Call) -> bytes:
     return encode([_deal(trade, fill, call) for trade in trades for fill in trade.fills(call.uid)])
 
 
-@ROUTES.on_post("coin", "limit", "before", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_ledger(call: Call) -> bytes:
     coin_number = call.coin_number()
     limit, before = _page(call)
@@ -62,7 +62,7 @@ async def get_ledger(call: Call) -> bytes:
     return encode([_entry(entry, call) for entry in entries])
 
 
-@ROUTES.on_post("coin", "limit", "before", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_withdraw_record(call: Call) -> bytes:
     coin_number = call.coin_number()
     limit, before = _page(call)

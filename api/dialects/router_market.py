@@ -23,7 +23,7 @@ INTERVALS = {name: name for name in (
 ROUTES = Routes()
 
 
-@ROUTES.on_get()
+@ROUTES.serves(reads=True)
 async def get_rank(call: Call) -> bytes:
     now_ns = _now_ns(call)
     rows = []
@@ -40,7 +40,7 @@ async def get_rank(call: Call) -> bytes:
     } for pair, ticker, _ in rows])
 
 
-@ROUTES.on_get("pair")
+@ROUTES.serves(reads=True)
 async def get_coin(call: Call) -> bytes:
     pair = call.pair()
     ticker = call.core.bars(pair.number).ticker(_now_ns(call))
@@ -53,7 +53,7 @@ async def get_coin(call: Call) -> bytes:
     ])
 
 
-@ROUTES.on_get("pair")
+@ROUTES.serves(reads=True)
 async def get_deal_record(call: Call) -> bytes:
     pair = call.pair()
     trades = call.core.bars(pair.number).last_trades(DEALS)
@@ -61,7 +61,7 @@ async def get_deal_record(call: Call) -> bytes:
                   f"{trade.ts_ns // NS_PER_MS}]" for trade in trades)
 
 
-@ROUTES.on_get("pair", "limit")
+@ROUTES.serves(reads=True)
 async def get_depth(call: Call) -> bytes:
     pair = call.pair()
     bids, asks = call.core.depth(pair.number, call.limit(DEPTH_DEFAULT, DEPTH_MAX))
@@ -69,14 +69,14 @@ async def get_depth(call: Call) -> bytes:
             % (_now_ns(call) // NS_PER_MS, _levels(bids, pair), _levels(asks, pair)))
 
 
-@ROUTES.on_get("pair")
+@ROUTES.serves(reads=True)
 async def get_simple_k_line(call: Call) -> bytes:
     pair = call.pair()
     closes = call.core.bars(pair.number).simple_k_line(_now_ns(call))
     return encode([text(close, pair.price_scale) for close in closes])
 
 
-@ROUTES.on_get("pair", "interval")
+@ROUTES.serves(reads=True)
 async def get_coin_k_line(call: Call) -> bytes:
     pair = call.pair()
     interval = INTERVAL_DEFAULT

@@ -24,9 +24,6 @@ TYPE_NAMES = {number: name for name, number in TYPES.items()}
 TIF_NAMES = {number: name for name, number in TIFS.items()}
 STATUS_NAMES = {int(status): status.name.lower() for status in OrderStatus}
 
-ORDER_PARAMETERS = ("pair", "amount", "price", "type", "tif", "post_only", "client_id",
-                    "quote_amount", "stop_price")
-
 OPEN_ORDERS_MAX = 1000          # of a page; without a limit all are given
 OPEN_ORDERS_AT_ONCE = 200
 ALL = 1 << 32                    # more than a house can have
@@ -34,17 +31,17 @@ ALL = 1 << 32                    # more than a house can have
 ROUTES = Routes()
 
 
-@ROUTES.on_post(*ORDER_PARAMETERS, session=True)
+@ROUTES.serves()
 async def buy(call: Call) -> bytes:
     return await _place(call, BUY)
 
 
-@ROUTES.on_post(*ORDER_PARAMETERS, session=True)
+@ROUTES.serves()
 async def sell(call: Call) -> bytes:
     return await _place(call, SELL)
 
 
-@ROUTES.on_post("order_id", "client_id", "pair", session=True)
+@ROUTES.serves()
 async def cancel_order(call: Call) -> bytes:
     pair_number = call.pair_number()
     if call.has("order_id"):
@@ -60,13 +57,13 @@ async def cancel_order(call: Call) -> bytes:
     return _state(reply, pair.amount_scale)
 
 
-@ROUTES.on_post("pair", session=True)
+@ROUTES.serves()
 async def cancel_all(call: Call) -> bytes:
     reply = accepted(await call.house.cancel_all(call.uid, call.pair_number()))
     return b'{"count":%d}' % reply.count
 
 
-@ROUTES.on_post("order_id", "price", "amount", "pair", session=True)
+@ROUTES.serves()
 async def amend_order(call: Call) -> bytes:
     pair_number = call.pair_number()
     order_id = call.id("order_id")
@@ -80,7 +77,7 @@ async def amend_order(call: Call) -> bytes:
     return _state(reply, pair.amount_scale)
 
 
-@ROUTES.on_post("pair", "limit", "before", session=True, reads=True)
+@ROUTES.serves(reads=True)
 async def get_open_orders(call: Call) -> bytes:
     orders = []
     pair = call.pair_number()

@@ -121,6 +121,7 @@ def test_logout_ends_the_session(house):
 
 @pytest.mark.parametrize("body, naming", [
     (b"{", "body"), (b"[]", "body"), (b"7", "body"), (b"\xff\xfe", "body"), (b"", "name"),
+    (b'{"\\ud800": 1, "name": "X", "title": "X", "type": "x", "scale": 2}', "?"),
     (b"[" * 100_000, "body"), (b'{"name": "\\ud800"}', "name"),
     (b'{"name": "A", "name": "B"}', "name"), (b"x" * 2_000_000, "body"),
 ])
