@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NODE := $(VENV)/node
 PACKAGES := api bench engine kline ledger pool
 SOURCES := $(shell find $(PACKAGES) -name '*.pyx' -o -name '*.pxd')
 
@@ -13,7 +14,7 @@ run: build
 demo: build
 	$(BIN)/orebook demo
 
-test: build
+test: build $(NODE)/.installed
 	$(BIN)/python -m pytest
 
 unit: build
@@ -34,6 +35,15 @@ $(VENV)/.installed: pyproject.toml setup.py
 
 $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
+	touch $@
+
+# What the published JavaScript examples require. Without npm their test is skipped.
+$(NODE)/.installed: tests/node/package.json tests/node/package-lock.json | build
+	mkdir -p $(NODE)
+	cp tests/node/package.json tests/node/package-lock.json tests/node/.npmrc $(NODE)
+	if command -v npm >/dev/null; then \
+		npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --silent; \
+	else echo "no npm: the published JavaScript examples are not run"; fi
 	touch $@
 
 clean:
