@@ -86,7 +86,7 @@ def demo(config_path: Path | None, host: str | None, port: int | None, seed: int
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(arguments: tuple[str, ...]) -> None:
-    """Measure this machine: matching, journal, replay, http.  (bench --help)"""
+    """Measure this machine: matching, journal, replay, http, …  (bench --help)"""
     from bench.__main__ import main as run
 
     run.main(list(arguments), prog_name="orebook bench")

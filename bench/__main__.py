@@ -1,7 +1,7 @@
 """`python -m bench [SUBJECT…]`: runs benchmarks, prints tables, and writes all of it as JSON.
 
-Without a subject, or with `all`: everything but the peers, which are measured where they are asked
-for (`peers` or --peers).
+Without a subject, or with `all`: everything but what has to be asked for, the peers (`peers` or
+--peers), which must be installed, and `users`, which takes minutes and gigabytes.
 """
 
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import machine, report, workload
+from bench import machine, report, users, workload
 
-SUBJECTS = ("matching", "journal", "replay", "http")
-ASKED_FOR = ("peers",)
+SUBJECTS = ("matching", "journal", "replay", "http", "logins")
+ASKED_FOR = ("peers", "users")
 # The peers' own table: the widest mix takes their trees and lists too long.
 PEER_MIXES = ("A", "B")
 
@@ -38,12 +38,14 @@ def split_mixes(context: click.Context, parameter: click.Parameter, text: str) -
               callback=split_mixes, help="Workloads, separated by commas.")
 @click.option("--n", "count", type=click.IntRange(1), default=workload.MESSAGES,
               show_default=True, help="Messages of each workload.")
+@click.option("--users", "user_count", type=click.IntRange(1), default=users.USERS,
+              show_default=True, help="Users of the house of many users.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), default=None,
               help="Folder for generated workloads.  [default: orebook-bench in the user's cache]")
 @click.option("--peers", "with_peers", is_flag=True, help="Other order books from PyPI, too.")
 @click.option("--peers-python", default=sys.executable,
               help="The Python that has the peers installed.  [default: this one]")
-def main(subjects, json_path, repeat, mixes, count, cache, with_peers, peers_python):
+def main(subjects, json_path, repeat, mixes, count, user_count, cache, with_peers, peers_python):
     """Measure the engine on this machine."""
     chosen = list(dict.fromkeys(
         name for subject in subjects or ("all",)
@@ -57,6 +59,8 @@ def main(subjects, json_path, repeat, mixes, count, cache, with_peers, peers_pyt
         "http": {"repeat": repeat},
         "peers": {"mixes": [mix for mix in mixes if mix in PEER_MIXES], "count": count,
                   "cache": cache, "python": peers_python},
+        "users": {"count": user_count},
+        "logins": {},
     }
     console = Console()
     found = {"machine": machine.describe(), "results": {}}

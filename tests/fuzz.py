@@ -25,7 +25,8 @@ from engine.codes import Kind, Result, SelfTrade
 from engine.commands import PLACE_DTYPE, RESULT_DTYPE, amend_order, cancel_all, cancel_order, cold
 from engine.core import Core
 from engine.handlers import FIELDS
-from tests.model.workload import EDGES, START_NS, USERS, WIDE_PAIR, listings
+from tests.model.cold_mining import DAY_NS
+from tests.model.workload import EDGES, PAIRS, START_NS, USERS, WIDE_PAIR, listings
 
 HEAD = struct.Struct("<IHH")
 COLD_HEAD = struct.Struct("<II")
@@ -52,8 +53,9 @@ BAD_PAYLOADS = (
 )
 # What a field of that name plausibly holds. Few values, so that they meet again.
 PLAUSIBLE = {
-    "uid": range(0, USERS + 4), "coin": range(0, 8), "pair": range(0, 8), "id": range(0, 60),
-    "amount": (0, 1, 500, 501, 10**6, 10**9, 2**62, 2**63 - 1), "scale": (0, 2, 6, 8, 9),
+    "uid": range(0, USERS + 4), "coin": range(0, 8), "pair": range(0, PAIRS + 3),
+    "id": range(0, 60),
+    "amount": (0, 1, 500, 501, 10**6, 10**9, 2**62, 2**63 - 1, 2**63), "scale": (0, 2, 6, 8, 9),
     "withdraw_fee": (0, 1, 10**6, 2**63 - 1), "status": (0, 1, 1, 1, 2, 3, 4),
     "group": (0, 1, 2, 3), "min_qty": (0, 1, 5, 2**63 - 1), "price_scale": (0, 2, 8),
     "amount_scale": (0, 4, 8), "maker_fee_ppm": (0, 1_000, 999_999, 10**6),
@@ -70,7 +72,20 @@ PLAUSIBLE = {
     "client_id": ("robot", "human", "human", "bad id"), "sealed_key": (b"k", b"k", b""),
     "sealed_salt": (b"s",),
     "scope": ("account", "operator", "other"), "nonce": ["", *(f"n{n}" for n in range(20))],
-    "txid": [f"t{n}" for n in range(30)], "request_id": [f"r{n}" for n in range(20)] + ["r r"],
+    "txid": [f"t{n}" for n in range(30)], "request_id": [f"r{n}" for n in range(60)] + ["r r"],
+    "by": range(1, USERS + 1), "from_uid": range(0, USERS + 1), "to_uid": range(0, USERS + 1),
+    "source": (0, 1, 99, 100), "device_id": ["", *(f"d{n}" for n in range(25))],
+    "os": ("Linux", "x" * 64, "x" * 65), "fields": (
+        {}, {"a": 1}, {"a": 0, "b": 2**31}, {"a": "text"}, {"a": "x" * 257}, {"a": b"sealed"},
+        {"a": bytes(1_201)}, {"a": None}, {"a": None, "b": True}, {"a b": 1}, {b"a": 1},
+        {"is_allow_login": 0}, {"is_allow_login": 1}, {"is_allow_login": None},
+        *({f"{letter}{n}": value for n in range(60)} for letter in "fg" for value in (
+            1, "text", b"sealed", None))),
+    "rate": (-1, 0, 7, 3_333_333_333, 3_333_333_333, 2**63 - 1, 2**63),
+    "force_price": (0, 1, 1, 997, 2**63 - 1, 2**63),
+    "sign_in_force": (-1, 0, 10, 10, 2**62, 2**63 - 1, 2**63),
+    "initial_force": (-1, 0, 100, 100, 2**63 - 1, 2**63),
+    "force": (0, 1, 1, 5, 100, 2**62, 2**63 - 1, 2**63), "wallet": range(0, USERS + 3),
 }
 
 
@@ -149,9 +164,15 @@ class Fuzz:
         if len(self.core.exchange.orders) > ORDERS_WANTED and choose.random() < 0.1:
             return cancel_all(choose.randint(1, USERS))
         if choose.random() < 0.02:      # what halts trade is undone before long
-            return cold(Kind.SET_PAIR_STATUS, {"pair": choose.randint(1, 5), "status": 1})
+            return cold(Kind.SET_PAIR_STATUS, {"pair": choose.randint(1, PAIRS), "status": 1})
         if choose.random() < 0.005:
             return cold(Kind.SET_LIMITS, {"open_orders_per_user": 0})
+        if choose.random() < 0.015:     # of one user, so that a limit is met
+            return choose.choice((
+                *[cold(Kind.TRY_PAY_PASSWORD, {"uid": 1})] * 9,
+                cold(Kind.SET_PAY_PASSWORD, {"uid": choose.choice((1, 2)), "password_hash": "x"}),
+                *[cold(Kind.BIND_DEVICE, {"uid": 1, "device_id": f"d{choose.randint(0, 30)}",
+                                          "name": "phone", "os": "x"})] * 5))
         maker = choose.choices(
             (self.placement, self.of_order, self.of_fields, self.payload, self.noise),
             cum_weights=(50, 70, 95, 98, 100))[0]
@@ -171,7 +192,7 @@ class Fuzz:
         """PLACE_ORDER with fields that often go together."""
         choose = self.random
         row = np.zeros(1, PLACE_DTYPE)[0]
-        row["user"], row["pair"] = choose.randint(1, USERS), choose.randint(1, 5)
+        row["user"], row["pair"] = choose.randint(1, USERS), choose.randint(1, PAIRS)
         row["side"], row["type"] = choose.randint(1, 2), choose.choice((1, 1, 1, 1, 2, 3, 4))
         market, stop = row["type"] in (2, 4), row["type"] in (3, 4)
         row["tif"] = choose.choice((2, 3) if market else (1, 1, 1, 2, 3))
@@ -213,14 +234,16 @@ class Fuzz:
             return cancel_order(user, order_id, choose.choice((0, 0, 0, 1)))
         if kind < 0.98:
             return cancel_order(user, client_id=b"id%d" % choose.randint(0, 400))
-        return cancel_all(user, choose.randint(0, 6))
+        return cancel_all(user, choose.randint(0, PAIRS + 1))
 
     def of_fields(self) -> bytes:
         """A command of docs/commands.md, its fields mostly of the right types."""
         choose = self.random
         kind = choose.choice(list(FIELDS))
         soon_ns = self.ts_ns + choose.choice((0, 1, 10**12, 10**12, 3600 * 10**9 + 1))
-        args = {name: choose.choice(PLAUSIBLE.get(name, (soon_ns,))) for name in FIELDS[kind]}
+        today = self.ts_ns // DAY_NS
+        of_now = {"expires_ns": (soon_ns,), "day": range(today - 2, today + 3)}
+        args = {name: choose.choice(PLAUSIBLE.get(name) or of_now[name]) for name in FIELDS[kind]}
         for name in list(args):
             if type(None) in getattr(FIELDS[kind][name], "__args__", ()) and choose.random() < 0.4:
                 args[name] = None

@@ -1,12 +1,14 @@
 """The proof of the whole: a real house, killed by SIGKILL under HTTP load, twenty times.
 
-One data folder lives through all of it. After each death: every order, cancellation, withdrawal and
-deposit that was answered yes is there, what was not answered is there at most once, and sending
-again doubles nothing. The clients know nothing of the house but its answers.
+One data folder lives through all of it. After each death: every order, cancellation, withdrawal,
+deposit, every credit, transfer and freeze of a front end, and every step of a miner that was
+answered yes is there, what was not answered is there at most once, and sending again doubles
+nothing. The clients know nothing of the house but its answers.
 """
 
 import asyncio
 import email
+import json
 import os
 import random
 import re
@@ -29,10 +31,11 @@ from engine.replay import (
 from engine.segments import list_segments
 from engine.snapshot import list_snapshots
 from engine.verify import verify
-from tests.api.serving import USER_PASSWORD, ServedHouse, environment
+from tests.api.serving import PASSWORD, USER_PASSWORD, ServedHouse, environment
 from tests.engine.test_history import rows_of
 from tests.support.keep_alive import Connection
 from tests.support.kill_clients import Operator, Rush, Trader, Watcher
+from tests.support.kill_doors import Door, FrontEnd, Miners
 from tests.support.processes import scribe_of, until, wait_ended
 from tests.support.promises import COIN_SCALE, Promises, units
 
@@ -41,13 +44,17 @@ KILLS = 20
 USERS = ("ann", "bob", "cyd", "dan")
 TRADERS_PER_USER = 2
 COINS = ("BTC", "BCH", "USDT")
+MOVED_COIN, ORE = "CNY", "ORE"      # nobody trades them here
+# Who is at a front end, and who mines, with whom.
+COUPLES = (USERS[:2], USERS[2:])
 FIRST_DEPOSITS = {"BTC": "1000", "BCH": "1000", "USDT": "1000000"}
 ADDRESS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 PAGE = 1000
 LATE = "the history is not up to date yet, try again"
 LATE_MAX = 10           # each comes after 5 s
 SETTINGS = {"OREBOOK_MAIL_RETURN_CODES": "false", "OREBOOK_DATA_SEGMENT_MB": "1",
-            "OREBOOK_DATA_SNAPSHOT_EVERY_MB": "1"}
+            "OREBOOK_DATA_SNAPSHOT_EVERY_MB": "1",
+            "OREBOOK_ORE_RATE_PER_FORCE_SECOND": "100000"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,33 @@ class World:
                    f"{SEED} {name} {number}")
             for name in USERS for number in range(TRADERS_PER_USER)]
         self.watchers = [Watcher(self.sessions[name], self.promises[name]) for name in USERS[:2]]
+        self.front_ends = [self.new_front_end(couple) for couple in COUPLES]
+        self.miners = [self.new_miners(couple) for couple in COUPLES]
+
+    def new_front_end(self, couple: tuple[str, str]) -> FrontEnd:
+        administrator = self.user_center("operator", PASSWORD)["token"]
+        uids = {name: int(self.user_center(name, USER_PASSWORD)["uid"]) for name in couple}
+        return FrontEnd(f"front-{couple[0]}", administrator, MOVED_COIN, uids,
+                        f"{SEED} front {couple}")
+
+    def user_center(self, name: str, password: str) -> dict:
+        """What a login there gives."""
+        body = json.dumps({"usercount": name, "password": password}).encode()
+        envelope = json.loads(self.house.request("POST", "/api/UserCenter/Login", body)[2])
+        assert envelope["status"] == 1, envelope
+        return envelope["data"]
+
+    def new_miners(self, couple: tuple[str, str]) -> Miners:
+        addresses = {name: self.mined(name, "wallet/get/login/")["address"] for name in couple}
+        return Miners({name: self.sessions[name] for name in couple}, addresses,
+                      self.figures_of_miners(couple), f"{SEED} miners {couple}")
+
+    def mined(self, name: str, path: str) -> dict:
+        """What the mining wallet shows."""
+        answer = self.house.request("GET", f"/{path}", headers={"session": self.sessions[name]})[2]
+        envelope = json.loads(answer)
+        assert envelope["status"] == "success", envelope
+        return envelope["data"]
 
     def mailed_code(self) -> str:
         newest = max((self.directory / "outbox").glob("*.eml"))
@@ -148,7 +182,7 @@ class World:
         return rush.answers
 
     async def rush(self, rush: Rush) -> None:
-        clients = [*self.traders, *self.watchers, self.operator]
+        clients = [*self.traders, *self.watchers, self.operator, *self.doors]
         await asyncio.gather(*(
             client.run(rush, self.house.host, self.house.port) for client in clients))
 
@@ -179,6 +213,10 @@ class World:
         if scribe is not None:
             wait_ended(scribe)
 
+    @property
+    def doors(self) -> list[Door]:
+        return [*self.front_ends, *self.miners]
+
     # -- what has to hold -------------------------------------------------------------------------
 
     def check(self, state_hash: str) -> None:
@@ -192,6 +230,8 @@ class World:
         with pytest.raises(RuntimeError, match="not logged in"):
             self.house.router("get_open_orders", self.ended_session)
         rows = {name: self.check_promises(name) for name in USERS}
+        faults = [door.settle(self.figures_of(door)) for door in self.doors]
+        assert not any(faults), faults
         for trader in self.traders:
             for order in trader.unanswered:
                 if order.client_id in rows[self.user_of(trader)]:
@@ -200,12 +240,33 @@ class World:
                     self.lost += 1
         asyncio.run(self.ask_each_order())
         asyncio.run(self.send_again())
+        for door in self.doors:
+            assert self.figures_of(door) == door.figures.known
         for trader in self.traders:
             now = self.check_promises(self.user_of(trader))
             before = rows[self.user_of(trader)]
             # What was there is the same order, and the new ones are those that had been lost.
             assert {name: now[name] for name in before} == before
             assert all(order.client_id in now or order.refused for order in trader.unanswered)
+
+    def figures_of(self, door: Door) -> dict[str, int]:
+        """What a door's users have, as the house shows it now."""
+        if isinstance(door, Miners):
+            return self.figures_of_miners(door.users)
+        return {f"{name} {part}": whole(self.balance(name, MOVED_COIN)[part])
+                for name in door.users for part in ("available", "frozen")}
+
+    def figures_of_miners(self, names: tuple[str, str]) -> dict[str, int]:
+        figures = {}
+        for name in names:
+            miner = self.mined(name, "mining/get/login/")
+            figures |= {f"{name} wallet": self.mined(name, "wallet/get/login/")["money"],
+                        f"{name} claimed": miner["extract"], f"{name} force": miner["force"],
+                        f"{name} available": whole(self.balance(name, ORE)["available"])}
+        return figures
+
+    def balance(self, name: str, coin: str) -> dict[str, str]:
+        return self.house.router("get_user_coin", self.sessions[name])[coin]
 
     def user_of(self, trader: Trader) -> str:
         return trader.name.split("-")[0]
@@ -269,7 +330,7 @@ class World:
             await client.send_again(rush, connection)
             connection.close()
 
-        await asyncio.gather(*map(send, [*self.traders, self.operator]))
+        await asyncio.gather(*map(send, [*self.traders, self.operator, *self.front_ends]))
         assert not rush.faults
 
     def placed_once(self) -> int:
@@ -305,10 +366,16 @@ class World:
             given[deposit.coin] += int(deposit.amount) * 10**COIN_SCALE
         for coin, amount in FIRST_DEPOSITS.items():
             given[coin] += len(USERS) * int(amount) * 10**COIN_SCALE
-        owned, fees, refs, deal_ids = dict.fromkeys(COINS, 0), dict.fromkeys(COINS, 0), [], set()
+        owned, fees, refs, moved, deal_ids = (
+            dict.fromkeys(COINS, 0), dict.fromkeys(COINS, 0), [], [], set())
         for name in USERS:
             balances = self.ask("get_user_coin", name)
             entries = self.pages("get_ledger", name, "id")
+            for coin in (MOVED_COIN, ORE):
+                assert units(balances[coin]["total"]) == sum(
+                    units(entry["amount"]) for entry in entries if entry["coin"] == coin)
+            moved += [entry["reference"] for entry in entries if entry["coin"] == MOVED_COIN
+                      and entry["type"] in ("credit", "debit")]
             for coin in COINS:
                 total = units(balances[coin]["total"])
                 owned[coin] += total
@@ -321,7 +388,15 @@ class World:
             deal_ids.update(row["deal_id"] for row in self.pages("get_my_deals", name, "deal_id"))
         assert {coin: owned[coin] + fees[coin] for coin in COINS} == given
         assert sorted(refs) == sorted(deposit.txid for deposit in self.operator.deposits)
+        assert len(set(moved)) == len(moved) and moved      # each request id once
         assert sorted(deal_ids) == list(range(1, len(deal_ids) + 1)) and deal_ids
+
+
+def whole(text: str) -> int:
+    """An amount without decimals, as the front ends and miners move them."""
+    amount, rest = divmod(units(text), 10**COIN_SCALE)
+    assert rest == 0, text
+    return amount
 
 
 @pytest.mark.slow
@@ -364,5 +439,7 @@ def run(world: World) -> None:
     assert len(found["orders"]) == world.placed_once() > 1000
     # It was what it claims to be: a house at work, cut off in the middle of it.
     assert answers > 5000 and world.happened and world.lost
+    assert sum(door.happened for door in world.doors) and sum(door.lost for door in world.doors)
+    assert all(min(door.figures.known.values()) >= 0 for door in world.doors)
     assert len(list_segments(world.directory / JOURNAL_FOLDER)) > 1
     assert list_snapshots(world.directory / SNAPSHOT_FOLDER)

@@ -302,9 +302,9 @@ def test_bars_are_recomputed_by_hand():
 
 
 def test_short_campaign():
-    """20,000 commands; what the long form does is the same (tests/campaign)."""
-    run = campaign.Campaign(seed=1)
-    run.run(20_000, batches_per_checkpoint=25)
+    """25,000 commands; what the long form does is the same (tests/campaign)."""
+    run = campaign.Campaign(seed=2)
+    run.run(25_000, batches_per_checkpoint=100)
     assert run.tally.missing() == []
 
 

@@ -1,4 +1,4 @@
-"""The cold commands that the model knows: coins, pairs, limits, users, deposits, withdrawals.
+"""The cold commands that the model knows; here: coins, pairs, limits, names, deposits, withdrawals.
 
 Each function checks, in the order of its lines, and only then changes something. It gives the code
 and, on OK, the value of docs/commands.md (None: there is none).
@@ -7,7 +7,8 @@ and, on OK, the value of docs/commands.md (None: there is none).
 from collections.abc import Iterator
 
 from engine.codes import HouseAccount, PairStatus, Result, SelfTrade, WithdrawalStatus
-from tests.model import commands
+from tests.model import cold_balances, cold_mining, cold_users, commands
+from tests.model.money import is_amount
 from tests.model.state import Coin, Pair, User
 
 OPEN_STATUSES = (WithdrawalStatus.REQUESTED, WithdrawalStatus.APPROVED)
@@ -76,10 +77,12 @@ def set_limits(model, c: commands.SetLimits) -> tuple[int, object]:
 
 
 def register_user(model, c: commands.RegisterUser) -> tuple[int, object]:
+    if c.source is not None and not 1 <= c.source <= 99:
+        return Result.BAD_SOURCE, None
     if any(user.username.casefold() == c.username.casefold() for user in model.users.values()):
         return Result.USER_EXISTS, None
     uid = len(model.users) + 1
-    model.users[uid] = User(uid, c.username)
+    model.users[uid] = User(uid, c.username, c.source)
     return Result.OK, uid
 
 
@@ -101,7 +104,7 @@ def deposit(model, c: commands.Deposit) -> tuple[int, object]:
         return Result.UNKNOWN_USER, None
     if c.coin not in model.coins:
         return Result.UNKNOWN_COIN, None
-    if c.amount <= 0:
+    if not is_amount(c.amount):
         return Result.BAD_AMOUNT, None
     if not is_txid(c.txid):
         return Result.BAD_TXID, None
@@ -120,6 +123,7 @@ def request_withdrawal(model, c: commands.RequestWithdrawal) -> tuple[int, objec
     if c.coin not in model.coins:
         return Result.UNKNOWN_COIN, None
     user = model.users[c.uid]
+    # Chosen: a withdrawal's request ids and those of CREDIT_BALANCE and the like are not the same.
     earlier = user.request_ids.get(c.request_id)
     if earlier is not None:
         if (earlier["coin"], user.requested[c.request_id]) == (c.coin, c.amount):
@@ -128,7 +132,7 @@ def request_withdrawal(model, c: commands.RequestWithdrawal) -> tuple[int, objec
     available = model.money.available[c.uid, c.coin]
     amount = available if c.amount is None else c.amount
     fee = model.coins[c.coin].withdraw_fee
-    if c.amount is not None and amount <= 0:
+    if c.amount is not None and not is_amount(amount):
         return Result.BAD_AMOUNT, None
     if c.coin not in user.addresses:
         return Result.NO_WITHDRAW_ADDRESS, None
@@ -212,4 +216,7 @@ HANDLERS = {
     commands.ApproveWithdrawal: approve_withdrawal,
     commands.RejectWithdrawal: reject_withdrawal,
     commands.FinishWithdrawal: finish_withdrawal,
+    **cold_users.HANDLERS,
+    **cold_balances.HANDLERS,
+    **cold_mining.HANDLERS,
 }

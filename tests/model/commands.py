@@ -122,6 +122,85 @@ class RegisterUser(Cold):
     username: str
     password_hash: str = "$argon2id$of-nothing"
     group: int = 1
+    source: int | None = None
+
+
+@dataclass(slots=True)
+class CreateSession(Cold):
+    KIND: ClassVar[int] = Kind.CREATE_SESSION
+    uid: int
+    token_digest: bytes
+    lifetime_s: int
+
+
+@dataclass(slots=True)
+class EndSession(Cold):
+    KIND: ClassVar[int] = Kind.END_SESSION
+    token_digest: bytes
+
+
+@dataclass(slots=True)
+class SetPassword(Cold):
+    KIND: ClassVar[int] = Kind.SET_PASSWORD
+    uid: int
+    password_hash: str
+    keep_token_digest: bytes | None = None
+
+
+@dataclass(slots=True)
+class SetPayPassword(Cold):
+    KIND: ClassVar[int] = Kind.SET_PAY_PASSWORD
+    uid: int
+    password_hash: str
+
+
+@dataclass(slots=True)
+class TryPayPassword(Cold):
+    KIND: ClassVar[int] = Kind.TRY_PAY_PASSWORD
+    uid: int
+
+
+@dataclass(slots=True)
+class ClearPayTries(Cold):
+    KIND: ClassVar[int] = Kind.CLEAR_PAY_TRIES
+    uid: int
+
+
+@dataclass(slots=True)
+class SetPermissions(Cold):
+    KIND: ClassVar[int] = Kind.SET_PERMISSIONS
+    uid: int
+    fields: dict
+
+
+@dataclass(slots=True)
+class SetProfile(Cold):
+    KIND: ClassVar[int] = Kind.SET_PROFILE
+    uid: int
+    fields: dict
+
+
+@dataclass(slots=True)
+class SetIdentity(Cold):
+    KIND: ClassVar[int] = Kind.SET_IDENTITY
+    uid: int
+    fields: dict
+
+
+@dataclass(slots=True)
+class BindDevice(Cold):
+    KIND: ClassVar[int] = Kind.BIND_DEVICE
+    uid: int
+    device_id: str
+    name: str
+    os: str
+
+
+@dataclass(slots=True)
+class RemoveDevice(Cold):
+    KIND: ClassVar[int] = Kind.REMOVE_DEVICE
+    uid: int
+    device_id: str
 
 
 @dataclass(slots=True)
@@ -167,6 +246,110 @@ class FinishWithdrawal(Cold):
     KIND: ClassVar[int] = Kind.FINISH_WITHDRAWAL
     id: int
     txid: str
+
+
+@dataclass(slots=True)
+class CreditBalance(Cold):
+    KIND: ClassVar[int] = Kind.CREDIT_BALANCE
+    by: int
+    uid: int
+    coin: int
+    amount: int
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class DebitBalance(Cold):
+    KIND: ClassVar[int] = Kind.DEBIT_BALANCE
+    by: int
+    uid: int
+    coin: int
+    amount: int
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class TransferBalance(Cold):
+    KIND: ClassVar[int] = Kind.TRANSFER_BALANCE
+    by: int
+    from_uid: int
+    to_uid: int
+    coin: int
+    amount: int
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class FreezeBalance(Cold):
+    KIND: ClassVar[int] = Kind.FREEZE_BALANCE
+    by: int
+    uid: int
+    coin: int
+    amount: int
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class UnfreezeBalance(Cold):
+    KIND: ClassVar[int] = Kind.UNFREEZE_BALANCE
+    by: int
+    uid: int
+    coin: int
+    amount: int
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class SetMining(Cold):
+    KIND: ClassVar[int] = Kind.SET_MINING
+    coin: int
+    rate: int
+    force_price: int
+    sign_in_force: int
+    initial_force: int
+
+
+@dataclass(slots=True)
+class OpenWallet(Cold):
+    KIND: ClassVar[int] = Kind.OPEN_WALLET
+    uid: int
+
+
+@dataclass(slots=True)
+class TransferOre(Cold):
+    KIND: ClassVar[int] = Kind.TRANSFER_ORE
+    uid: int
+    wallet: int
+    amount: int
+
+
+@dataclass(slots=True)
+class ExtractOre(Cold):
+    KIND: ClassVar[int] = Kind.EXTRACT_ORE
+    uid: int
+    amount: int
+    wallet: int | None = None
+
+
+@dataclass(slots=True)
+class BuyForce(Cold):
+    KIND: ClassVar[int] = Kind.BUY_FORCE
+    uid: int
+    force: int
+
+
+@dataclass(slots=True)
+class ClaimOre(Cold):
+    KIND: ClassVar[int] = Kind.CLAIM_ORE
+    uid: int
+    amount: int
+
+
+@dataclass(slots=True)
+class SignIn(Cold):
+    KIND: ClassVar[int] = Kind.SIGN_IN
+    uid: int
+    day: int
 
 
 def encode_batch(batch) -> bytes:

@@ -4,12 +4,15 @@
 raise Disagreement, with both sides' version in its text.
 """
 
+from dataclasses import astuple
+
 import numpy as np
 
 from engine.codes import HouseAccount
 from engine.commands import RESULT_DTYPE
 from engine.events import EVENT_DTYPE
-from tests.model import bars
+from tests.model import bars, cold_users
+from tests.model.cold_balances import OTHERS, OWN
 from tests.model.commands import encode_batch
 from tests.model.exchange import Model
 
@@ -63,7 +66,8 @@ def view_fields(view) -> tuple:
 
 
 def compare_state(core, model: Model) -> None:
-    """Every balance, house account, depth and open order; both sides' own invariants first."""
+    """Every balance, house account, depth, open order, user and miner; but first both sides' own
+    invariants."""
     model.check()
     core.check()
     require_equal("seq and time", (core.seq, core.ts_ns), (model.seq, model.ts_ns))
@@ -75,6 +79,8 @@ def compare_state(core, model: Model) -> None:
         for uid in model.users:
             require_equal(f"balance of user {uid}, coin {coin}", core.balance(uid, coin),
                           model.balance(uid, coin))
+            require_equal(f"freezes of user {uid}, coin {coin}", tuple(core.freezes.get(uid, coin)),
+                          (model.freezes[uid, coin, OWN], model.freezes[uid, coin, OTHERS]))
     for number in model.pairs:
         bids, asks = core.depth(number, DEPTH_LEVELS)
         require_equal(f"depth of pair {number}", ([*map(tuple, bids)], [*map(tuple, asks)]),
@@ -83,6 +89,42 @@ def compare_state(core, model: Model) -> None:
                       model.pairs[number].status)
     for uid in model.users:
         compare_orders(core, model, uid)
+        compare_user(core, model, uid)
+    compare_mining(core, model)
+
+
+def compare_user(core, model: Model, uid: int) -> None:
+    """Fields, devices, sessions, tries."""
+    given, wanted = core.users.get(uid), model.users[uid]
+    for name in ("username", "source", "permissions", "profile", "identity", "pay_password_hash"):
+        require_equal(f"{name} of user {uid}", getattr(given, name), getattr(wanted, name))
+    require_equal(f"devices of user {uid}", [tuple(device) for device in given.devices],
+                  [(device_id, *texts) for device_id, texts in wanted.devices.items()])
+    require_equal(f"sessions of user {uid}", core.sessions.of_user(uid), list(wanted.sessions))
+    require_equal(f"pay tries of user {uid}", core.pay_tries.count(uid, model.ts_ns),
+                  len(cold_users.pay_tries(wanted, model.ts_ns)))
+
+
+def compare_mining(core, model: Model) -> None:
+    """Settings, wallets, miners, what they have ready, their rank."""
+    require_equal("settings of mining", core.miners.settings and tuple(core.miners.settings),
+                  model.mining and astuple(model.mining))
+    require_equal("number of miners", len(core.miners), len(model.miners))
+    for number, miner in model.miners.items():
+        given = core.miners.get(number)
+        require_equal(f"miner {number}", given[:6], (
+            number, miner.uid, miner.force, miner.opened_ns, miner.claimed, miner.signed_day))
+        require_equal(f"miner of user {miner.uid}", core.miners.of_user(miner.uid), given)
+        require_equal(f"wallet {given.address}", core.miners.by_address(given.address), given)
+        require_equal(f"ore ready at miner {number}", core.miners.claimable(
+            miner.uid, model.ts_ns), miner.ready(model.ts_ns))
+    for uid in model.users if model.mining is not None else ():
+        require_equal(f"wallet of user {uid}", core.accounts.wallet(uid, model.mining.coin),
+                      model.money.wallets[uid])
+    strongest = sorted(model.miners.values(), key=lambda miner: (-miner.force, miner.number))
+    for count in (1, 3, 10):
+        require_equal(f"rank of {count}", [miner.number for miner in core.miners.rank(count)],
+                      [miner.number for miner in strongest[:count]])
 
 
 def compare_orders(core, model: Model, uid: int) -> None:

@@ -6,7 +6,7 @@ numbers of engine/codes. Where the document leaves a choice, the comment at the 
 chosen.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from engine.codes import (
@@ -16,7 +16,7 @@ from tests.model import cold
 from tests.model.book import BUY, HAS_CLIENT_ID, POST_ONLY, SELL, STOP_TYPES, Order
 from tests.model.commands import AmendOrder, CancelAll, CancelOrder, Cold, Malformed, PlaceOrder
 from tests.model.money import AMOUNT_MAX, Money, ModelFault
-from tests.model.state import Coin, Pair, User
+from tests.model.state import Coin, Miner, Mining, Pair, User
 
 CLOSED_KEPT = 10_000
 CLIENT_ID_CHARACTERS = frozenset(
@@ -55,10 +55,15 @@ class Model:
         self.money = Money()
         self.deposits: set[tuple] = set()         # (coin, txid, uid)
         self.withdrawals: dict[int, dict] = {}
+        self.requests: dict[tuple, Cold] = {}     # (who asked, request id) -> the command
+        self.freezes = defaultdict(int)           # (user, coin, whose: cold_balances) -> units
+        self.mining: Mining | None = None
+        self.miners: dict[int, Miner] = {}        # by wallet number
         self.open_orders_per_user = 0             # 0: no limit
         self.trade_count = 0
         self.taken = 0                            # trades that the command's own order took
         self.events: list[tuple] = []
+        self.happened: Counter[tuple] = Counter()    # what results do not tell (tests/model/tally)
 
     # Commands in, results and events out
 
@@ -514,7 +519,7 @@ class Model:
 
     def check(self) -> None:
         """Raise ModelFault where the model itself broke a rule that must always hold."""
-        self.money.check()
+        self.money.check(self.mining.coin if self.mining else 0)
         frozen = defaultdict(int)
         for order in self.orders.values():
             frozen[order.user, self.coin_given(order)] += order.held
@@ -524,6 +529,8 @@ class Model:
                 raise ModelFault(f"an open order in no queue: {order}")
         for withdrawal in cold.open_withdrawals(self):
             frozen[withdrawal["uid"], withdrawal["coin"]] += withdrawal["amount"]
+        for (uid, coin, _), amount in self.freezes.items():
+            frozen[uid, coin] += amount
         for key, amount in self.money.frozen.items():
             if frozen[key] != amount:
                 raise ModelFault(f"{key}: {amount} frozen, {frozen[key]} held")

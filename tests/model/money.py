@@ -8,6 +8,12 @@ from collections import defaultdict
 from engine.codes import HouseAccount
 
 AMOUNT_MAX = 2**63 - 1
+SOURCES = (HouseAccount.EXTERNAL, HouseAccount.ISSUANCE)
+
+
+def is_amount(amount: int) -> bool:
+    """Above zero. Chosen: what no balance can ever be is no amount either."""
+    return 0 < amount <= AMOUNT_MAX
 
 
 class ModelFault(Exception):
@@ -21,13 +27,25 @@ class Money:
         self.available = defaultdict(int)     # (user, coin) -> units
         self.frozen = defaultdict(int)        # (user, coin) -> units
         self.house = defaultdict(int)         # (HouseAccount, coin) -> units
+        self.wallets = defaultdict(int)       # user -> units of the mined coin
 
     def deposit(self, user: int, coin: int, amount: int) -> bool:
         """EXTERNAL -> available; False where the coin's supply would exceed 2^63 - 1."""
-        if amount - self.house[HouseAccount.EXTERNAL, coin] > AMOUNT_MAX:
+        if not self.issue(coin, amount, HouseAccount.EXTERNAL):
             return False
-        self.house[HouseAccount.EXTERNAL, coin] -= amount
         self.available[user, coin] += amount
+        return True
+
+    def issue(self, coin: int, amount: int, house: int) -> bool:
+        """Take what is new in the house from EXTERNAL or ISSUANCE; False where it is too much.
+
+        Chosen: the supply is what both have given; and none of them alone gives more than
+        2^63 - 1, whatever came back to the other.
+        """
+        supply = -sum(self.house[account, coin] for account in SOURCES)
+        if supply + amount > AMOUNT_MAX or amount - self.house[house, coin] > AMOUNT_MAX:
+            return False
+        self.house[house, coin] -= amount
         return True
 
     def hold(self, user: int, coin: int, amount: int) -> bool:
@@ -59,8 +77,13 @@ class Money:
             raise ModelFault(f"user {user}, coin {coin}: {amount} of {frozen} frozen")
         self.frozen[user, coin] -= amount
 
-    def check(self) -> None:
+    def check(self, mined_coin: int) -> None:
+        """`mined_coin` is what wallets are kept in; 0: there is none."""
         totals = defaultdict(int)
+        for user, amount in self.wallets.items():
+            if not 0 <= amount <= AMOUNT_MAX:
+                raise ModelFault(f"the wallet of user {user} has {amount}")
+            totals[mined_coin] += amount
         for balances in (self.available, self.frozen):
             for (user, coin), amount in balances.items():
                 if not 0 <= amount <= AMOUNT_MAX:

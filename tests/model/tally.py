@@ -25,7 +25,18 @@ RESULTS = {
     "AddPair": "OK PAIR_EXISTS UNKNOWN_COIN BAD_SCALE BAD_FEE",
     "SetPairStatus": "OK UNKNOWN_PAIR BAD_STATUS",
     "SetLimits": "OK BAD_LIMIT",
-    "RegisterUser": "OK USER_EXISTS",
+    "RegisterUser": "OK USER_EXISTS BAD_SOURCE",
+    "CreateSession": "OK UNKNOWN_USER BAD_DIGEST BAD_LIFETIME SESSION_EXISTS",
+    "EndSession": "OK UNKNOWN_SESSION",
+    "SetPassword": "OK UNKNOWN_USER BAD_DIGEST",
+    "SetPayPassword": "OK UNKNOWN_USER",
+    "TryPayPassword": "OK UNKNOWN_USER NO_PAY_PASSWORD PAY_PASSWORD_LOCKED",
+    "ClearPayTries": "OK UNKNOWN_USER",
+    "SetPermissions": "OK UNKNOWN_USER BAD_FIELDS TOO_MANY_FIELDS",
+    "SetProfile": "OK UNKNOWN_USER BAD_FIELDS TOO_MANY_FIELDS",
+    "SetIdentity": "OK UNKNOWN_USER BAD_FIELDS TOO_MANY_FIELDS",
+    "BindDevice": "OK UNKNOWN_USER BAD_DEVICE TOO_MANY_DEVICES",
+    "RemoveDevice": "OK UNKNOWN_USER UNKNOWN_DEVICE",
     "SetWithdrawAddress": "OK",
     "Deposit": "OK UNKNOWN_USER UNKNOWN_COIN AMOUNT_TOO_LARGE",
     "RequestWithdrawal": """OK UNKNOWN_USER BAD_AMOUNT NOT_ENOUGH_MONEY NO_WITHDRAW_ADDRESS
@@ -33,7 +44,30 @@ RESULTS = {
     "ApproveWithdrawal": "OK UNKNOWN_WITHDRAWAL WRONG_STATE",
     "RejectWithdrawal": "OK UNKNOWN_WITHDRAWAL WRONG_STATE",
     "FinishWithdrawal": "OK UNKNOWN_WITHDRAWAL WRONG_STATE",
+    "CreditBalance": """OK UNKNOWN_USER UNKNOWN_COIN BAD_REQUEST_ID REQUEST_ID_TAKEN BAD_AMOUNT
+        AMOUNT_TOO_LARGE""",
+    "DebitBalance": """OK UNKNOWN_USER UNKNOWN_COIN BAD_REQUEST_ID REQUEST_ID_TAKEN BAD_AMOUNT
+        NOT_ENOUGH_MONEY""",
+    "TransferBalance": """OK UNKNOWN_USER UNKNOWN_COIN BAD_REQUEST_ID REQUEST_ID_TAKEN BAD_AMOUNT
+        SAME_ACCOUNT NOT_ENOUGH_MONEY""",
+    "FreezeBalance": """OK UNKNOWN_USER UNKNOWN_COIN BAD_REQUEST_ID REQUEST_ID_TAKEN BAD_AMOUNT
+        NOT_ENOUGH_MONEY""",
+    "UnfreezeBalance": """OK UNKNOWN_USER UNKNOWN_COIN BAD_REQUEST_ID REQUEST_ID_TAKEN BAD_AMOUNT
+        NOT_ENOUGH_FROZEN""",
+    "SetMining": "OK UNKNOWN_COIN MINING_COIN_FIXED BAD_RATE BAD_AMOUNT BAD_FORCE",
+    "OpenWallet": "OK NO_MINING UNKNOWN_USER",
+    "TransferOre": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_AMOUNT SAME_ACCOUNT
+        NOT_ENOUGH_MONEY""",
+    "ExtractOre": "OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_AMOUNT NOT_ENOUGH_MONEY",
+    "BuyForce": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_FORCE NOT_ENOUGH_MONEY
+        AMOUNT_TOO_LARGE""",
+    "ClaimOre": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_AMOUNT NOT_ENOUGH_ORE
+        AMOUNT_TOO_LARGE""",
+    "SignIn": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_DAY SIGNED_IN_ALREADY
+        AMOUNT_TOO_LARGE""",
 }
+# Moves of a balance that have to come again with their request id.
+MOVES = ("CreditBalance", "DebitBalance", "TransferBalance", "FreezeBalance", "UnfreezeBalance")
 # What a placed order of a type can have come to when its command is done.
 STATUSES = {
     "LIMIT": "OPEN PARTIALLY_FILLED FILLED CANCELLED",
@@ -56,6 +90,14 @@ EXPECTED = [
     *[("client id repeated", status.name, "") for status in OrderStatus],
     *[("amended", status, "") for status in ("WAITING", "OPEN", "PARTIALLY_FILLED", "FILLED")],
     ("trades in a command", "2", ""), ("trades in a command", "3 or more", ""),
+    *[("request repeated", move, "") for move in MOVES],
+    *[("unfrozen", whose, "by " + whom) for whose, whom in (
+        ("the own part", "the user"), ("the other part", "another"),
+        ("both parts", "another"))],
+    *[("claimed", what, "") for what in ("all to the unit", "a part", "from 2^63 - 1")],
+    ("pay tries", "forgotten", "15 minutes later"), ("pay tries", "unlocked", "15 minutes later"),
+    ("pay tries", "unlocked", "to the nanosecond"),
+    ("sessions", "ended", "by a permission"),
 ]
 
 
@@ -81,6 +123,8 @@ class Tally:
     def note(self, model, batch: list, outcome) -> None:
         """Count what a batch brought; `model` has just applied it."""
         counts = self.counts
+        counts.update(model.happened)
+        model.happened.clear()
         for command, result in zip(batch, outcome.results):
             counts["result", type(command).__name__, RESULT[result[0]]] += 1
             if result[0] == Result.OK and type(command) in (PlaceOrder, AmendOrder):

@@ -1,7 +1,8 @@
 """Seeded commands in which everything happens often: few users, a narrow price range, odd values.
 
 `Workload` looks at the model it drives, to name orders that are open; the same seed gives the same
-commands. One pair each for the ways to treat a self-trade; a fifth's amounts reach 2^63 - 1.
+commands. One pair each for the ways to treat a self-trade; a fifth's amounts reach 2^63 - 1; on a
+sixth what was mined is traded. What is about users, balances and mining is in files of its own.
 """
 
 import random
@@ -10,10 +11,14 @@ from dataclasses import replace
 from engine.codes import (
     Kind, OrderFlag, OrderType, PairStatus, SelfTrade, Side, Tif, WithdrawalStatus,
 )
+from tests.model import workload_balances, workload_mining, workload_users
 from tests.model.commands import (
-    AddCoin, AddPair, AmendOrder, ApproveWithdrawal, CancelAll, CancelOrder, Deposit,
-    FinishWithdrawal, Malformed, PlaceOrder, RegisterUser, RejectWithdrawal, RequestWithdrawal,
-    SetLimits, SetPairStatus, SetWithdrawAddress,
+    AddCoin, AddPair, AmendOrder, ApproveWithdrawal, BindDevice, BuyForce, CancelAll, CancelOrder,
+    ClaimOre, ClearPayTries, CreateSession, CreditBalance, DebitBalance, Deposit, ExtractOre,
+    FinishWithdrawal, FreezeBalance, Malformed, OpenWallet, PlaceOrder, RegisterUser,
+    RejectWithdrawal, RemoveDevice, RequestWithdrawal, SetIdentity, SetLimits, SetPairStatus,
+    SetPassword, SetPayPassword, SetPermissions, SetProfile, SetWithdrawAddress, SignIn,
+    TransferBalance, TransferOre, TryPayPassword, UnfreezeBalance,
 )
 from tests.model.exchange import Model
 from tests.model.money import AMOUNT_MAX
@@ -21,10 +26,13 @@ from tests.model.money import AMOUNT_MAX
 START_NS = 1_709_164_800_000_000_000     # 2024-02-29 00:00 UTC: the bars meet a leap day
 SECOND_NS = 1_000_000_000
 USERS = 7
-PAIRS = 5
+PAIRS = 6
 WIDE_PAIR = 5
+MAIN_PAIRS = (1, 2, 3, 4, 6)
 WIDE_UNITS = 10**8           # units of a lot, and of a lot at one tick, of WIDE_PAIR
-SPENDING_COINS = (1, 2, 3)
+COINS = 6
+ORE = workload_mining.ORE
+SPENDING_COINS = (1, 2, 3, ORE)
 OPEN_ORDERS_WANTED = 800     # beyond it users cancel everything now and then
 CLIENT_IDS_REMEMBERED = 10_050
 EDGES = (-2**63, -2**31, -1, 0, 1, 2, 2**31, 2**32, 2**53 + 1, 2**62, 2**63 - 2, 2**63 - 1)
@@ -54,11 +62,13 @@ def listings() -> list:
         AddCoin("USD", "Dollar", "coin", 8, withdraw_fee=0),
         AddCoin("BIG", "Big coin", "coin", 8),
         AddCoin("VAST", "Vast coin", "coin", 8),
+        AddCoin("ORE", "Ore", "coin", 4, withdraw_fee=7),
         AddPair("AAA/USD", 2, 4, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
         AddPair("BBB/USD", 3, 5, 2, 0, 1_500, int(SelfTrade.CANCEL_TAKER)),
         AddPair("AAA/BBB", 1, 5, 1, 333, 777, int(SelfTrade.CANCEL_BOTH)),
         AddPair("BBB/AAA", 0, 6, 3, 1, 33_333, int(SelfTrade.ALLOW)),
         AddPair("BIG/VAST", 0, 0, 1, 0, 1, int(SelfTrade.CANCEL_MAKER)),
+        AddPair("ORE/USD", 2, 2, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
     ]
     commands += [RegisterUser(f"user{number}") for number in range(1, USERS + 1)]
     for uid in range(1, USERS + 1):
@@ -72,11 +82,14 @@ def listings() -> list:
         commands.append(Deposit(1, coin, 2**62, "wide-1"))
         commands.append(Deposit(2, coin, AMOUNT_MAX - 2**62, "wide-2"))
         commands.append(Deposit(3, coin, 1, "wide-3"))
-    return commands
+    return commands + workload_mining.opening()
 
 
 class Workload:
     """Batches of commands for a model that has applied all earlier ones."""
+
+    # What the makers in other files need to know of this one.
+    USERS, COINS, ORE, SPENDING_COINS = USERS, COINS, ORE, SPENDING_COINS
 
     def __init__(self, seed: int, model: Model):
         self.random = random.Random(seed)
@@ -87,6 +100,7 @@ class Workload:
         self.recent = [(1, 1)] * 32             # (user, order id) of the last placements
         self.with_client_id = [[] for _ in range(USERS + 1)]    # placements by user, oldest first
         self.counter = 0
+        self.mining_is_new = False              # the batch being made sets it
         self.makers, weights = zip(*self.MAKERS)
         self.weights = [sum(weights[:i + 1]) for i in range(len(weights))]
 
@@ -98,6 +112,7 @@ class Workload:
         choose = self.random
         self.advance_time()
         self.next_seq = self.model.seq + 1
+        self.mining_is_new = False
         size = choose.choice((1, choose.randint(2, 20), choose.randint(20, 200)))
         batch = []
         for pair in self.model.pairs.values():
@@ -107,6 +122,7 @@ class Workload:
             batch.append(SetLimits(0))
         if len(self.model.orders) > OPEN_ORDERS_WANTED and choose.random() < 0.5:
             batch.append(CancelAll(choose.randint(1, USERS)))
+        batch += workload_users.tries_on_time(self)
         self.next_seq += len(batch)
         for maker in choose.choices(self.makers, cum_weights=self.weights, k=size):
             batch.append(maker(self))
@@ -115,6 +131,11 @@ class Workload:
 
     def advance_time(self) -> None:
         choose = self.random
+        ends = workload_users.times_ahead(self) if choose.random() < 0.04 else []
+        if ends:
+            # To the moment when something is over, or a nanosecond before or after it.
+            self.ts_ns = max(self.ts_ns, choose.choice(ends) + choose.randint(-1, 1))
+            return
         scale_s = choose.choices((0, 1, 60, 3_600, 86_400), (60, 30, 8, 1.8, 0.2))[0]
         self.ts_ns += choose.randint(0, 3 * max(10**6, scale_s * SECOND_NS))
 
@@ -145,10 +166,20 @@ class Workload:
         return order
 
     def any_pair(self) -> int:
-        return self.random.randint(1, PAIRS - 1)
+        return self.random.choice(MAIN_PAIRS)
 
     def any_user(self) -> int:
         return self.random.randint(1, USERS)
+
+    def user_or_odd(self) -> int:
+        if self.random.random() < 0.03:
+            return self.random.choice((0, USERS + 1, -1, 2**32))
+        return self.any_user()
+
+    def any_token_digest(self) -> bytes:
+        """Of a session of some user; now and then of none."""
+        sessions = list(self.model.users[self.any_user()].sessions) or [bytes(32)]
+        return self.random.choice(sessions)
 
     def limit(self) -> PlaceOrder:
         choose = self.random
@@ -280,7 +311,7 @@ class Workload:
         choose = self.random
         if choose.random() < 0.1:
             return CancelAll(choose.choice((0, USERS + 1)))
-        return CancelAll(self.any_user(), choose.choice((0, 1, 2, 3, 4, 5, PAIRS + 1)))
+        return CancelAll(self.any_user(), choose.randint(0, PAIRS + 1))
 
     def amend(self) -> AmendOrder:
         choose = self.random
@@ -329,7 +360,7 @@ class Workload:
         amount = choose.randint(1, 10**8 if uid == USERS else 10**11)
         odd = choose.random()
         if odd < 0.05:
-            return Deposit(choose.choice((0, USERS + 1, uid)), choose.choice((0, 6, coin)),
+            return Deposit(choose.choice((0, USERS + 1, uid)), choose.choice((0, COINS + 1, coin)),
                            choose.choice((0, -1, -2**63, 5)), self.unique("odd"))
         if odd < 0.1:
             return Deposit(uid, choose.choice((4, 5)), choose.choice((1, AMOUNT_MAX)),
@@ -348,7 +379,8 @@ class Workload:
         if odd < 0.03:
             return RequestWithdrawal(uid, choose.choice((4, 5)), 10**3)
         if odd < 0.06:
-            return RequestWithdrawal(choose.choice((0, USERS + 1)), choose.choice((0, 6, 1)), 10**3)
+            return RequestWithdrawal(choose.choice((0, USERS + 1)),
+                                     choose.choice((0, COINS + 1, 1)), 10**3)
         if odd < 0.08:
             return RequestWithdrawal(uid, coin)
         return RequestWithdrawal(uid, coin, amount, request_id)
@@ -383,11 +415,28 @@ class Workload:
             AddPair("AAA/USD", 2, 4, 1, 0, 0, 1),
             AddPair("USD/AAA", 8, 1, 1, 0, 0, 1),
             AddPair("USD/BBB", 0, 0, 1, 0, 1_000_000, 1),
-            RegisterUser("USER1"),
+            RegisterUser("USER1", source=choose.choice((None, 1, 99))),
+            RegisterUser("USER1", source=choose.choice((0, 100, -1))),
+        ))
+
+    def of_nobody(self):
+        """What nearly all commands of users are refused first."""
+        choose = self.random
+        uid = choose.choice((0, USERS + 1, -1, 2**32))
+        return choose.choice((
+            CreateSession(uid, bytes(32), 1), SetPassword(uid, "hash"), SetPayPassword(uid, "hash"),
+            TryPayPassword(uid), ClearPayTries(uid), SetPermissions(uid, {}), SetProfile(uid, {}),
+            SetIdentity(uid, {}), BindDevice(uid, "", "", ""), RemoveDevice(uid, ""),
+            CreditBalance(uid, 1, 0, 0), DebitBalance(1, uid, 0, 0),
+            TransferBalance(1, uid, 1, 0, 0), TransferBalance(1, 1, uid, 0, 0),
+            FreezeBalance(1, uid, 0, 0), UnfreezeBalance(1, uid, 0, 0),
+            OpenWallet(uid), TransferOre(uid, 0, 0), ExtractOre(uid, 0), BuyForce(uid, 0),
+            ClaimOre(uid, 0), SignIn(uid, 0),
         ))
 
     MAKERS = (
         (limit, 45), (market, 6), (stop, 10), (wide, 4), (odd_place, 4), (repeated, 3), (cancel, 9),
         (cancel_by_client_id, 2), (cancel_all, 0.2), (amend, 12), (malformed, 0.4), (deposit, 1),
-        (withdrawal, 0.7), (withdrawal_step, 1), (setting, 1.2),
+        (withdrawal, 0.7), (withdrawal_step, 1), (setting, 1.2), (of_nobody, 0.6),
+        *workload_users.MAKERS, *workload_balances.MAKERS, *workload_mining.MAKERS,
     )

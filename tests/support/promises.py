@@ -116,6 +116,31 @@ class Deposit:
 
 
 @dataclass
+class Figures:
+    """Numbers that one client alone changes, one request after the other: it knows them all, but
+    for what the one request did that was not answered. Names are the client's."""
+    known: dict[str, int]
+    if_done: dict[str, int] | None = None       # what they are if the open request was done
+
+    def ask(self, changes: dict[str, int]) -> None:
+        """A request goes out that will change these numbers by so much."""
+        self.if_done = self.known | {
+            name: self.known[name] + change for name, change in changes.items()}
+
+    def answered(self, yes: bool) -> None:
+        if yes:
+            self.known = self.if_done
+        self.if_done = None
+
+    def settle(self, shown: dict[str, int]) -> str:
+        """Take in what is shown after a death; what contradicts, or ""."""
+        possible = [self.known] if self.if_done is None else [self.known, self.if_done]
+        fault = "" if shown in possible else f"{shown} is none of {possible}"
+        self.known, self.if_done = shown, None
+        return fault
+
+
+@dataclass
 class Promises:
     """All that one user was told. `orders` by client id, `withdrawals` by request id."""
     orders: dict[str, Order] = field(default_factory=dict)
