@@ -52,12 +52,20 @@ class Connection(web.RequestHandler):
         # Not a coroutine of its own: this is on every order's way.
         return super().finish_response(request, resp, start_time)
 
+    def log_exception(self, *args: object, **settings) -> None:
+        """A fault that nobody has caught. A body that turns out to be unreadable after its request
+        was answered is none of ours."""
+        if not isinstance(settings.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **settings)
+
     def handle_error(self, request: web.BaseRequest, status: int = 500,
                      exc: BaseException | None = None,
                      message: str | None = None) -> web.StreamResponse:
         """The answer to what is no HTTP, and to what no handler has caught; the last one here."""
         if status >= 500:
-            log.error("a request failed", exc_info=exc)
+            # Who hangs up in the middle of a request is no fault of ours.
+            if not isinstance(exc, ConnectionError):
+                log.error("a request failed", exc_info=exc)
             description = FAILED
         else:
             log.debug("unreadable request from %s: %s", request.remote, type(exc).__name__)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api import times
 from api.auth.passwords import Passwords
-from api.auth.throttle import OrderRate, Throttle
+from api.auth.throttle import OrderRate, Quota, Throttle
 from api.config import Config
 from api.mail import Mailer
 from engine import House
@@ -26,7 +26,7 @@ class Shell:
     user_throttle: Throttle         # failed logins by user name
     address_throttle: Throttle      # and by address
     code_throttle: Throttle         # codes asked for, by address
-    registration_throttle: Throttle     # users registered without a code, by address
+    registrations: Quota            # users registered without a code, by address
     order_rate: OrderRate
     zone: tzinfo                    # of the times in replies
     secure: bool                    # served over TLS: cookies are Secure
@@ -47,7 +47,7 @@ def make_shell(house: House, config: Config) -> Shell:
         user_throttle=Throttle(logins),
         address_throttle=Throttle(logins * ADDRESS_FACTOR),
         code_throttle=Throttle(logins * ADDRESS_FACTOR),
-        registration_throttle=Throttle(config.limits.registrations_per_minute),
+        registrations=Quota(config.limits.registrations_per_minute),
         order_rate=OrderRate(config.limits.orders_per_second),
         zone=times.zone(config.pool.timezone),
         secure=bool(config.server.tls_cert) or config.server.public_url.startswith("https://"),

@@ -13,6 +13,9 @@ from api.shell import Shell
 
 # Longer ones are no password of ours; hashing them would be work for nothing.
 PASSWORD_LENGTH_MAX = 1024
+# No user's name is longer when it is folded: what is beyond tells no two users apart.
+NAME_LENGTH_MAX = 3 * 64
+WRONG = "user or pass: wrong"
 
 
 class LoginRefused(Exception):
@@ -23,6 +26,12 @@ class TooManyAttempts(LoginRefused):
     """The user or the address must wait."""
 
 
+class Checked(NamedTuple):
+    """A user who has given the password of that hash."""
+    uid: int
+    password_hash: str
+
+
 class LoggedIn(NamedTuple):
     uid: int
     token: str
@@ -30,22 +39,36 @@ class LoggedIn(NamedTuple):
 
 async def login(shell: Shell, username: str, password: str, address: str | None) -> LoggedIn:
     """The user's new session. Raises LoginRefused, passwords.TooBusy, sessions.SessionRefused."""
-    uid = await check_password(shell, username, password, address)
-    return LoggedIn(uid, await sessions.begin(shell.house, uid))
+    checked = await check_password(shell, username, password, address)
+    return LoggedIn(checked.uid, await begin_session(shell, checked))
 
 
-async def check_password(shell: Shell, username: str, password: str, address: str | None) -> int:
-    """The uid of the active user with that name and password. Raises as `login`."""
+async def begin_session(shell: Shell, checked: Checked,
+                        lifetime_s: int = sessions.LIFETIME_S) -> str:
+    """A new session's token, on disk. Raises LoginRefused, sessions.SessionRefused."""
+    token = await sessions.begin(shell.house, checked.uid, lifetime_s)
+    # A new password that was on its way to the core came before the session, which it should have
+    # ended with all others.
+    if shell.house.core.users.get(checked.uid).password_hash != checked.password_hash:
+        await sessions.end(shell.house, token)
+        raise LoginRefused(WRONG)
+    return token
+
+
+async def check_password(shell: Shell, username: str, password: str,
+                         address: str | None) -> Checked:
+    """The active user with that name and password. Raises as `login`."""
     user = shell.house.core.users.by_name(username)
     if user is not None and not user.active:
         user = None
     password_hash = user.password_hash if user is not None else None
-    await check_secret(shell, f"login of {username.casefold()}", password_hash, password, address)
+    subject = f"login of {username.casefold()[:NAME_LENGTH_MAX]}"
+    await check_secret(shell, subject, password_hash, password, address)
     # The password may have been changed while the old one was being checked.
     now = shell.house.core.users.get(user.uid)
     if now.password_hash != password_hash or not now.active:
-        raise LoginRefused("user or pass: wrong")
-    return user.uid
+        raise LoginRefused(WRONG)
+    return Checked(user.uid, password_hash)
 
 
 async def check_secret(shell: Shell, subject: str, password_hash: str | None, password: str,
@@ -58,7 +81,7 @@ async def check_secret(shell: Shell, subject: str, password_hash: str | None, pa
         right = await shell.passwords.verify(password_hash, password[:PASSWORD_LENGTH_MAX])
         if not right or len(password) > PASSWORD_LENGTH_MAX:
             attempt.fail()
-            raise LoginRefused("user or pass: wrong")
+            raise LoginRefused(WRONG)
         attempt.succeed()
 
 
@@ -69,17 +92,18 @@ class Attempt:
     TooManyAttempts.
     """
 
-    __slots__ = ("_shell", "_subject_key", "_address_key", "_outcome")
+    __slots__ = ("_shell", "_subject_key", "_address_key", "_begun_s", "_outcome")
 
     def __init__(self, shell: Shell, subject: str, address: str | None):
         """subject: what is guessed at, as "login of alice" or "payment of 7"."""
         self._shell = shell
         self._subject_key = f"subject {subject}"
         self._address_key = address_key(address)
+        self._begun_s = 0.0
         self._outcome: bool | None = None
 
     def __enter__(self) -> "Attempt":
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._begun_s = asyncio.get_running_loop().time()
         by_subject, by_address = self._shell.user_throttle, self._shell.address_throttle
         delay_s = max(by_subject.delay_s(self._subject_key, now_s),
                       by_address.delay_s(self._address_key, now_s))
@@ -99,8 +123,8 @@ class Attempt:
         if self._outcome is False:
             return
         # One who knows his own password says nothing about the others at his address.
-        self._shell.address_throttle.take_back(self._address_key)
+        self._shell.address_throttle.take_back(self._address_key, self._begun_s)
         if self._outcome:
             self._shell.user_throttle.succeed(self._subject_key)
         else:
-            self._shell.user_throttle.take_back(self._subject_key)
+            self._shell.user_throttle.take_back(self._subject_key, self._begun_s)

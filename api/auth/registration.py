@@ -1,7 +1,7 @@
 """Registers users for the dialects that ask for no code: the same user exists in all of them.
 
 Each costs a password hash and is never forgotten, so each address may register only so many in a
-minute ([limits] registrations_per_minute), then it must wait as after failed logins.
+minute ([limits] registrations_per_minute), then it must wait for the next.
 """
 
 import asyncio
@@ -26,12 +26,10 @@ async def register(shell: Shell, username: str, password: str, address: str | No
     """
     if not is_new_password(password):
         raise InputError("password", "must have 6 to 128 characters")
-    throttle, key = shell.registration_throttle, address_key(address)
     now_s = asyncio.get_running_loop().time()
-    delay_s = throttle.delay_s(key, now_s)
+    delay_s = shell.registrations.take(address_key(address), now_s)
     if delay_s > 0:
         raise TooManyAttempts(f"too many registrations, try again in {int(delay_s) + 1} s")
-    throttle.begin(key, now_s)
     # A name that is taken costs the same as one that is free.
     reply = await shell.house.submit(cold(Kind.REGISTER_USER, {
         "username": username, "password_hash": await shell.passwords.hash(password),

@@ -40,7 +40,9 @@ def may_do_more(user, caller) -> bool:
     """Whether who acts as the user may do what the caller, who acts for users, may not."""
     if user is None or is_administrator(caller):
         return False
-    return is_administrator(user) or manages_balances(user) and not manages_balances(caller)
+    # Another one who acts for users may set the caller's own permissions, and undo what keeps its
+    # money frozen.
+    return acts_for_users(user) or manages_balances(user) and not manages_balances(caller)
 
 
 def may_manage_balances_of(caller, user) -> bool:

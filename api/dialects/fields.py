@@ -85,6 +85,8 @@ class Fields:
         value = self._required(field)
         if type(value) is Number:
             return read(field, value, 0)
+        if type(value) is not str:
+            raise InputError(field, "must be a string or a number")
         return self.text(field)
 
     def end(self) -> None:

@@ -201,8 +201,7 @@ def add_routes(app: web.Application) -> None:
         for spelled in (path, path.rstrip("/")):
             app.router.add_route("*", spelled, dialect.route(operations))
         tops.add(path.split("/")[1])
-    for top in sorted(tops):
-        app.router.add_route("*", f"/{top}/{{path:.+}}", dialect.route({}))
+    app.router.add_route("*", "/{path:(?:%s)(?:/.*)?}" % "|".join(sorted(tops)), dialect.route({}))
 
 
 def _paths() -> Iterator[tuple[str, dict[str, Operation]]]:

@@ -165,13 +165,23 @@ class OperatorDialect:
                 code, message = CODES[Fault.INPUT], str(error)
             except web.HTTPRequestEntityTooLarge:
                 code, message = CODES[Fault.INPUT], "body: is too large"
+            except web.RequestPayloadError:
+                code, message = CODES[Fault.INPUT], "body: cannot be read"
             except (Overloaded, TooBusy):
                 code, message = CODES[Fault.SYSTEM], "too busy now; nothing was done"
             except HouseStopped:
                 code, message = CODES[Fault.SYSTEM], "the house has stopped"
+            except ConnectionError:
+                raise
             except Exception:
                 log.exception("operator call %s %s failed", request.method, request.path)
                 code, message = CODES[Fault.SYSTEM], "a fault of ours; it is in the log"
+            if OUTCOMES.get(code) is None:
+                # It may rest on what is not on disk yet, as a session that has just ended.
+                try:
+                    await self._house.settled()
+                except HouseStopped:
+                    code, message = CODES[Fault.SYSTEM], "the house has stopped"
             outcome = OUTCOMES.get(code, "refused")
             self._shell.answers["operator", handler.__name__, outcome] += 1
             body = {"code": code, "data": answered, "message": message}
@@ -292,13 +302,12 @@ class OperatorDialect:
         user, password = body.text("user"), body.text("password", login.PASSWORD_LENGTH_MAX)
         body.end()
         try:
-            uid = await login.check_password(self._shell, user, password, request.remote)
+            checked = await login.check_password(self._shell, user, password, request.remote)
+            # Before there is a session: a refusal leaves none behind.
+            self._check_group(checked.uid)
+            return {"token": await login.begin_session(self._shell, checked)}
         except login.LoginRefused as error:
             raise Refused(Fault.AUTHENTICATION, str(error)) from None
-        # Before there is a session: a refusal leaves none behind.
-        self._check_group(uid)
-        try:
-            return {"token": await sessions.begin(self._house, uid)}
         except sessions.SessionRefused as error:
             raise Refused(MEANINGS[error.code].fault, words(error.code)) from None
 

@@ -10,6 +10,7 @@ import json
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from api.numbers import InputError, Number
 
@@ -33,8 +34,8 @@ def add_form(parameters: dict[str, object], encoded: str,
             value = _unquoted(name, value)
         if name in lists:
             listed.setdefault(name, []).append(value)
-        elif name and parameters.setdefault(name, value) != value:
-            raise _given_twice(name)
+        elif name:
+            _add(parameters, name, value)
     if listed:
         _add_lists(parameters, listed)
 
@@ -53,8 +54,7 @@ def add_json(parameters: dict[str, object], text: str) -> None:
             _check_text(name, value)
         elif type(value) is list:
             _check_texts(name, value)
-        if parameters.setdefault(name, value) != value:
-            raise _given_twice(name)
+        _add(parameters, name, value)
 
 
 async def merged(request: web.Request,
@@ -70,8 +70,8 @@ async def merged(request: web.Request,
         add_form(parameters, query, lists)
     if not request.body_exists:
         return parameters
-    content_type = request.headers.get("Content-Type", "")
-    if content_type[:10].lower() == "multipart/":
+    content_type = request.headers.get("Content-Type", "").lower()
+    if content_type[:10] == "multipart/":
         await _add_multipart(parameters, request, lists)
         return parameters
     try:
@@ -79,7 +79,7 @@ async def merged(request: web.Request,
     except UnicodeDecodeError:
         raise InputError("body", "must be UTF-8") from None
     # What begins with a brace is no form, whatever its type says.
-    if body[:1] == "{" or "json" in content_type:
+    if body.lstrip()[:1] == "{" or "json" in content_type:
         if body:
             add_json(parameters, body)
     elif body:
@@ -99,7 +99,7 @@ async def _add_multipart(parameters: dict[str, object], request: web.Request,
                          lists: frozenset[str]) -> None:
     try:
         fields = await request.post()
-    except (ValueError, LookupError, AssertionError, RuntimeError):
+    except (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError):
         raise InputError("body", "must be a multipart form") from None
     _check_count(len(fields), LISTED_MAX if lists else PARAMETERS_MAX)
     listed: dict[str, list[str]] = {}
@@ -109,8 +109,8 @@ async def _add_multipart(parameters: dict[str, object], request: web.Request,
         _check_text(name, value)
         if name in lists:
             listed.setdefault(name, []).append(value)
-        elif parameters.setdefault(name, value) != value:
-            raise _given_twice(name)
+        else:
+            _add(parameters, name, value)
     _add_lists(parameters, listed)
 
 
@@ -120,8 +120,7 @@ def _add_lists(parameters: dict[str, object], listed: dict[str, list[str]]) -> N
         value: object = values if len(values) > 1 else values[0]
         if len(values) == 1 and values[0][:1] == "[":
             value = _json_list(name, values[0])
-        if parameters.setdefault(name, value) != value:
-            raise _given_twice(name)
+        _add(parameters, name, value)
 
 
 def _json_list(name: str, text: str) -> list:
@@ -167,5 +166,12 @@ def _check_texts(name: str, values: list) -> None:
             _check_text(name, value)
 
 
-def _given_twice(name: str) -> InputError:
-    return InputError(name[:NAME_LENGTH_SHOWN_MAX], "is given twice with different values")
+def _add(parameters: dict[str, object], name: str, value: object) -> None:
+    """Add a parameter, or see that it is there with the same value."""
+    try:
+        same = parameters.setdefault(name, value) == value
+    except RecursionError:
+        # What can just be read may still be too deep to be compared.
+        same = False
+    if not same:
+        raise InputError(name[:NAME_LENGTH_SHOWN_MAX], "is given twice with different values")

@@ -26,16 +26,17 @@ async def log_in(call: Call) -> object:
         return await add_user(call)
     username, password = call.text("usercount"), call.text("password")
     try:
-        uid = await logins.check_password(call.shell, username, password, call.address)
+        checked = await logins.check_password(call.shell, username, password, call.address)
+        token = await logins.begin_session(call.shell, checked, LIFETIME_S)
     except logins.TooManyAttempts:
         raise
     except logins.LoginRefused:
         raise Refused("wrong_password", "usercount or password: wrong") from None
-    token = await sessions.begin(call.house, uid, LIFETIME_S)
     session = call.core.sessions.find(sessions.digest(token), call.core.ts_ns)
     if session is None:
         raise Refused("bad_token", "token: its session has just been ended")
-    return {"token": token, "deadLine": session.expires_ns // times.NS_PER_S, "uid": str(uid)}
+    return {"token": token, "deadLine": session.expires_ns // times.NS_PER_S,
+            "uid": str(checked.uid)}
 
 
 async def add_user(call: Call) -> None:

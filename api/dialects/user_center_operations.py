@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from api.dialects.described import Field, Operation
+from api.numbers import InputError, read
 
 LOGIN, REGISTER = "UserCenter/Login", "UserCenter/Regist"
 PAY_PASSWORD = "Password/Pay"
@@ -129,13 +130,16 @@ TEXTS = {
     "Device/AddBindDevice": BOUND, "Device/RemoveBindDevice": REMOVED,
     "Balance/AddBalance": CREDITED,
 }
-PAY_TEXTS = {str(CHECK): CHECKED, str(CHANGE): CHANGED}
+PAY_TEXTS = {CHECK: CHECKED, CHANGE: CHANGED}
 
 
 def texts_of(name: str, given: Mapping[str, object]) -> Texts:
     """What that call says when it is done or not, with those parameters."""
     if name == LOGIN and given.get("source_type") is not None:
         return ADDED
-    if name == PAY_PASSWORD and isinstance(given.get("oper_type"), str):
-        return PAY_TEXTS.get(given["oper_type"], OPERATED)
+    if name == PAY_PASSWORD:
+        try:
+            return PAY_TEXTS.get(read("oper_type", given.get("oper_type"), 0), OPERATED)
+        except InputError:
+            return OPERATED
     return TEXTS.get(name, OPERATED)

@@ -112,7 +112,7 @@ def test_guessing_is_slowed_down(own_house):
 
 @pytest.mark.parametrize("path", [
     "/user/none", "/user/register/more", "/user/register//", "/user/%ff", "/wallet/none/",
-    "/mining/none", "/mining/sign/x", "/get/none/", "/sign/x"])
+    "/mining/none", "/mining/sign/x", "/get/none/", "/sign/x", "/user", "/wallet/", "/get"])
 def test_unknown_paths(house, path):
     for method in ("GET", "PATCH"):
         answer = send(house, method, path, token="x")

@@ -55,6 +55,13 @@ def test_the_same_twice_is_one_and_another_is_refused():
         add_json(parameters, '{"a": "1.0"}')
 
 
+def test_what_is_too_deep_to_be_compared_is_not_the_same():
+    deep = '{"a":' * 800 + "1" + "}" * 800
+    of_json('{"a": %s}' % deep)
+    with pytest.raises(InputError, match="^a: is given twice"):
+        of_json('{"a": %s, "a": %s}' % (deep, deep))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "1", '"a"', "null", "{", '{"a"}', "{'a': 1}",
                                   "[" * 100_000, '{"a":' * 100_000, "{} {}"])
 def test_what_is_no_json_object(text):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.auth.throttle import DELAY_MAX_S, KEYS_MAX, OrderRate, Throttle, address_key
+from api.auth.throttle import DELAY_MAX_S, KEYS_MAX, OrderRate, Quota, Throttle, address_key
 
 
 def fail(throttle, key, now_s):
@@ -46,11 +46,43 @@ def test_taking_back_forgets_one():
     throttle = Throttle(2)
     throttle.begin("a", 0.0)
     throttle.begin("a", 0.0)
-    throttle.take_back("a")
+    throttle.take_back("a", 0.0)
     assert throttle.delay_s("a", 0.0) == 0
-    throttle.take_back("a")
-    throttle.take_back("a")
+    throttle.take_back("a", 0.0)
+    throttle.take_back("a", 0.0)
     assert len(throttle) == 0
+
+
+def test_fewer_than_the_limit_are_forgotten_at_the_end_of_their_minute():
+    """Also where there is never a quiet minute."""
+    throttle = Throttle(3)
+    for number in range(100):
+        assert throttle.delay_s("a", number * 30.0) == 0
+        throttle.begin("a", number * 30.0)
+
+
+def test_successes_do_not_keep_failures_alive():
+    """As many users as share an address: those who know their passwords do not lock it for good."""
+    throttle = Throttle(2)
+    for _ in range(4):
+        throttle.begin("a", 0.0)
+    delay_s = throttle.delay_s("a", 0.0)
+    now_s = delay_s
+    while now_s < delay_s + 60:
+        assert throttle.delay_s("a", now_s) == 0
+        throttle.begin("a", now_s)
+        throttle.take_back("a", now_s)
+        now_s += 1
+    throttle.begin("a", now_s)
+    assert throttle.delay_s("a", now_s) == 0
+
+
+def test_a_success_beside_a_failure_leaves_its_time():
+    throttle = Throttle(1)
+    throttle.begin("a", 0.0)
+    throttle.begin("a", 5.0)
+    throttle.take_back("a", 0.0)
+    assert throttle.delay_s("a", 5.0) == 1
 
 
 def test_a_quiet_minute_forgets():
@@ -79,6 +111,27 @@ def test_memory_is_bounded():
     assert len(throttle) == KEYS_MAX
     assert throttle.delay_s("first", 1.0) == 0
     assert throttle.delay_s(str(KEYS_MAX - 1), 1.0) > 0
+
+
+def test_a_quota_begins_anew_each_minute():
+    quota = Quota(2)
+    assert [quota.take("a", now_s) for now_s in (0.0, 10.0, 10.0, 50.0)] == [0, 0, 50, 10]
+    assert [quota.take("a", now_s) for now_s in (60.0, 61.0, 62.0)] == [0, 0, 58]
+    assert quota.take("b", 62.0) == 0
+
+
+def test_a_quota_below_its_limit_never_waits():
+    quota = Quota(600)
+    assert not any(quota.take("a", second / 2) for second in range(0, 7200))
+
+
+def test_a_quota_without_a_limit_and_one_with_many_keys():
+    assert not any(Quota(0).take("a", 0.0) for _ in range(1000))
+    quota = Quota(1)
+    for number in range(KEYS_MAX + 10):
+        quota.take(str(number), 1.0)
+    assert len(quota) == KEYS_MAX
+    assert quota.take("0", 1.0) == 0 and quota.take(str(KEYS_MAX), 1.0) > 0
 
 
 @given(st.lists(st.integers(0, 2000), max_size=60), st.integers(1, 20))

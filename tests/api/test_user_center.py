@@ -152,6 +152,16 @@ def test_a_refusal_says_which_call_and_why(house, people, operation):
     assert house.state_hash() == before
 
 
+@pytest.mark.parametrize("check, change", [(1, 2), ("1", "2"), ("01", "02"), ("1.0", "2e0")])
+def test_a_number_has_its_text_in_every_notation(house, check, change):
+    user = new_user(house)
+    fields = {"uid": user.uid, "paypassword": "135790"}
+    assert done(house, "Password/Pay", fields | {"oper_type": change}, user.token) == "修改成功"
+    assert done(house, "Password/Pay", fields | {"oper_type": check}, user.token) == "验证成功"
+    wrong = fields | {"oper_type": check, "paypassword": "000000"}
+    assert send(house, "Password/Pay", wrong, user.token).data == "验证失败"
+
+
 def test_the_failures_of_calls_with_two_forms(house, people):
     token = people["user"].token
     assert send(house, "UserCenter/Login", {"usercount": "x", "password": PASSWORD,
@@ -298,6 +308,9 @@ def test_a_method_that_is_not_post(house, method):
     (b"{", "application/json"), (b"[]", "application/json"), (b"\xff", FORM), (b"a=%ff", FORM),
     (b"{\"usercount\": \"a\", \"usercount\": \"b\"}", "application/json"),
     (b"--x\r\n", "multipart/form-data; boundary=y"), (b"usercount=a&usercount=b", FORM),
+    (b"--y\r\nno header\r\n\r\na\r\n--y--\r\n", "multipart/form-data; boundary=y"),
+    (b"--y\r\nA: %b\r\n\r\na\r\n--y--\r\n" % (b"b" * 9000), "multipart/form-data; boundary=y"),
+    (b" [\"password\"]", "APPLICATION/JSON"),
     (b"not gzip", "gzip")])
 def test_a_body_that_cannot_be_read(house, body, content_type):
     headers = {"Content-Encoding": "gzip"} if content_type == "gzip" else {

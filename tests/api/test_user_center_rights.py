@@ -15,9 +15,9 @@ CALLERS = {
 }
 ITSELF = {f"{caller}, itself" for caller in CALLERS}
 ADMINS = {f"admin, {user}" for user in CALLERS["admin"]}
-ACTING = ITSELF | ADMINS | {"deputy, user", "deputy, deputy"}
+ACTING = ITSELF | ADMINS | {"deputy, user"}
 BANKING = ADMINS | {"banker, itself", "banker, user", "banker, deputy", "banker, banker"}
-GRANTING = ADMINS | {"deputy, user", "deputy, deputy"}
+GRANTING = ADMINS | {"deputy, user"}
 READING = ITSELF | ADMINS
 
 # Who may, by call: pairs of caller and user.
@@ -129,6 +129,25 @@ def test_a_user_that_does_not_exist(house, callers, call):
              "Balance/ReduceBalance transfer": "sellerUserId",
              "Balance/AllocationBalance": "UserId"}.get(call, "uid")
     assert (why, message) == ("unknown_user", f"{named}: not known")
+
+
+def test_who_holds_both_rights(house):
+    """It has each of them, and the one does not reach further by the other."""
+    people = {kind: new_user(house, kind, BTC=10**9)
+              for kind in ("user", "deputy", "banker", "steward", "admin")}
+    other = new_user(house, "steward")
+
+    def may(call, caller, user):
+        fields = fields_of(call, user.uid, user.name, people["user"].uid)
+        return send(house, call, fields, caller.token).status == 1
+
+    for call, kinds in (("User/Info", ("user", "banker")),
+                        ("Balance/AddBalance", ("user", "deputy", "banker", "steward"))):
+        assert tuple(kind for kind, user in people.items() if may(call, other, user)) == kinds
+        assert tuple(kind for kind, caller in people.items() if may(call, caller, other)) == (
+            ("admin",) if call == "User/Info" else ("banker", "steward", "admin"))
+    # Another deputy, once it was taken over, could grant what nobody grants itself.
+    assert not may("Password/Login", people["deputy"], new_user(house, "deputy"))
 
 
 # -- permissions -----------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from tests.api.conftest import NO_PASSWORD
 FORM = "application/x-www-form-urlencoded"
 PASSWORD = "correct horse"
 PAY_PASSWORD = "135790"
-RIGHTS = {"deputy": {"act_for_users": 1}, "banker": {"manage_balances": 1}}
+RIGHTS = {"deputy": {"act_for_users": 1}, "banker": {"manage_balances": 1},
+          "steward": {"act_for_users": 1, "manage_balances": 1}}
 REASONS = {number: reason for reason, number in NUMBERS.items()}
 
 
@@ -85,7 +86,7 @@ _users = 0
 
 
 def new_user(house, kind="user", password_hash=NO_PASSWORD, pay_password_hash=None, **deposits):
-    """A user with a session: an ordinary one, a `deputy`, a `banker` or an `admin`."""
+    """A user with a session: an ordinary one, one of RIGHTS, or an `admin`."""
     global _users
     _users += 1
     name = f"{kind}{_users}"
