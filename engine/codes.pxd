@@ -48,6 +48,22 @@ cpdef enum Kind:
     BUY_FORCE = 104
     CLAIM_ORE = 105
     SIGN_IN = 106
+    ADD_ACCOUNT = 110
+    ADD_SUB_ACCOUNT = 111
+    SET_CONTACT = 112
+    SET_FEES = 113
+    SET_COIN_HARVEST = 114
+    SET_MONEY_HARVEST = 115
+    SET_COIN_TO_MONEY = 116
+    LOCK_ACCOUNT = 117
+    ADD_OBSERVER = 118
+    CHANGE_OBSERVER = 119
+    REMOVE_OBSERVER = 120
+    ADD_GROUP = 121
+    RENAME_GROUP = 122
+    REMOVE_GROUP = 123
+    SIGN_WITHDRAWALS = 130
+    UNSIGN_WITHDRAWALS = 131
 
 
 cpdef enum Result:
@@ -96,6 +112,21 @@ cpdef enum Result:
     BAD_FORCE = 137
     BAD_DAY = 138
     BAD_SOURCE = 139
+    NO_CONTACT = 140
+    NO_CHANGE = 141
+    BAD_SPEED = 142
+    BAD_DESCRIPTION = 143
+    BAD_WORKER_COUNT = 144
+    BAD_FEE_TYPE = 145
+    BAD_COMMISSION = 146
+    BAD_REFER = 147
+    BAD_MIN = 148
+    BAD_BANK = 149
+    BAD_TOKEN = 150
+    BAD_RIGHTS = 151
+    BAD_REMARK = 152
+    BAD_IDS = 190
+    BAD_TRANSACTION = 191
     UNKNOWN_USER = 201
     UNKNOWN_COIN = 202
     UNKNOWN_PAIR = 203
@@ -105,11 +136,18 @@ cpdef enum Result:
     UNKNOWN_CREDENTIAL = 207
     UNKNOWN_DEVICE = 208
     UNKNOWN_WALLET = 209
+    UNKNOWN_ACCOUNT = 210
     COIN_EXISTS = 211
     PAIR_EXISTS = 212
     USER_EXISTS = 213
     CREDENTIAL_EXISTS = 214
     SESSION_EXISTS = 215
+    UNKNOWN_OBSERVER = 216
+    UNKNOWN_GROUP = 217
+    ACCOUNT_EXISTS = 218
+    OBSERVER_EXISTS = 219
+    GROUP_EXISTS = 220
+    UNKNOWN_TRANSACTION = 290
     NOT_ENOUGH_MONEY = 301
     AMOUNT_TOO_LARGE = 302
     SAME_ACCOUNT = 303
@@ -130,12 +168,17 @@ cpdef enum Result:
     NO_WITHDRAW_ADDRESS = 601
     WRONG_STATE = 602
     REQUEST_ID_TAKEN = 603
+    TXID_TAKEN = 604
+    MIXED_COINS = 605
     TOO_MANY_COINS = 701
     TOO_MANY_PAIRS = 702
     TOO_MANY_USERS = 703
     TOO_MANY_WITHDRAWALS = 704
     TOO_MANY_DEVICES = 705
     TOO_MANY_FIELDS = 706
+    TOO_MANY_ACCOUNTS = 707
+    TOO_MANY_OBSERVERS = 708
+    TOO_MANY_GROUPS = 709
     NO_MINING = 801
     MINING_COIN_FIXED = 802
     SIGNED_IN_ALREADY = 803
@@ -223,3 +266,17 @@ cpdef enum WithdrawalStatus:
     APPROVED = 2
     FINISHED = 3
     REJECTED = 4
+    SIGNED = 5
+
+
+cpdef enum FeeType:
+    """How a sub-account is paid: by its shares, or with its part of the blocks' fees besides."""
+    PPS = 1
+    FPPS = 2
+
+
+cpdef enum ObserverRight:
+    """Bits of an observer link's `rights`: what who opens it may see."""
+    DASHBOARD = 1
+    WORKER = 2
+    PROFIT = 4

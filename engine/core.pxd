@@ -36,6 +36,9 @@ cdef class Core:
     cdef readonly object withdrawals
     cdef readonly object freezes
     cdef readonly object request_ids
+    cdef readonly object contacts
+    cdef readonly object sub_accounts # the stores of pool/
+    cdef readonly object observers
     cdef BufferPool result_buffers
     cdef BufferPool event_buffers
 

@@ -16,8 +16,8 @@ import xxhash
 from engine.ahead cimport Ahead, ahead_start, ahead_step
 from engine.book cimport ASKS, BIDS, OrderBook
 from engine.codes cimport (
-    ADD_COIN, AMEND_ORDER, BAD_COMMAND, CANCEL_ALL, CANCEL_ORDER, HAS_CLIENT_ID, PLACE_ORDER,
-    SELL,
+    ADD_COIN, AMEND_ORDER, BAD_COMMAND, CANCEL_ALL, CANCEL_ORDER, HAS_CLIENT_ID, ISSUANCE,
+    PLACE_ORDER, SELL,
 )
 from engine.commands cimport AmendOrder, CancelAll, CancelOrder, ColdCommand, PlaceOrder
 from engine.events cimport Event
@@ -27,11 +27,13 @@ from kline.bars cimport Bars
 from pool.ore cimport Miners
 
 from engine.client_ids import ClientIds
+from engine.faults import account_faults
 from engine.halt import Halt
 from engine.handlers import FIELDS, HANDLERS
 from engine.handlers.schema import fits
 from engine.views import OrderView
 from ledger.codes import Codes
+from ledger.contacts import Contacts
 from ledger.credentials import Credentials
 from ledger.deposits import Deposits
 from ledger.freezes import Freezes
@@ -42,6 +44,8 @@ from ledger.request_ids import RequestIds
 from ledger.sessions import Sessions
 from ledger.users import Users
 from ledger.withdrawals import Withdrawals
+from pool.observers import Observers
+from pool.subaccounts import SubAccounts
 
 cdef enum:
     # From how many orders or users on to read ahead (engine/ahead): below that all is in the
@@ -49,7 +53,7 @@ cdef enum:
     LARGE_ORDERS = 1 << 14
     LARGE_USERS = 1 << 16
 
-LAYOUT = b"orebook state 3\n"
+LAYOUT = b"orebook state 4\n"
 HEAD = struct.Struct("<Qq")           # seq, ts_ns
 PART_HEAD = struct.Struct("<HQ")      # bytes of a part's name, bytes of the part
 CHECKSUM_BYTES = 16
@@ -57,9 +61,10 @@ STORES = {
     "coins": Coins, "pairs": Pairs, "users": Users, "sessions": Sessions, "codes": Codes,
     "pay_tries": PayTries, "credentials": Credentials, "nonces": Nonces, "deposits": Deposits,
     "withdrawals": Withdrawals, "freezes": Freezes, "request_ids": RequestIds,
+    "contacts": Contacts, "sub_accounts": SubAccounts, "observers": Observers,
 }
-RUNNING_HASHES = frozenset({"users", "sessions", "nonces", "deposits", "withdrawals", "freezes",
-                            "request_ids"})
+RUNNING_HASHES = frozenset({"users", "sessions", "pay_tries", "nonces", "deposits", "withdrawals",
+                            "freezes", "request_ids", "contacts", "sub_accounts", "observers"})
 
 
 cdef class Outcome:
@@ -197,6 +202,8 @@ cdef class Core:
         self.credentials = stores["credentials"]
         self.deposits, self.withdrawals = stores["deposits"], stores["withdrawals"]
         self.freezes, self.request_ids = stores["freezes"], stores["request_ids"]
+        self.contacts, self.sub_accounts = stores["contacts"], stores["sub_accounts"]
+        self.observers = stores["observers"]
         return 0
 
     # -- what handlers ask for ---------------------------------------------------------------------
@@ -400,7 +407,7 @@ cdef class Core:
         """Raise Halt, naming every fault, unless all invariants hold. O(state)."""
         cdef Exchange exchange = self.exchange
         faults = self.accounts.check() + exchange.orders.check() + self.miners.check()
-        faults += self.wallet_faults()
+        faults += self.user_faults() + self.wallet_faults() + account_faults(self)
         for number in range(1, exchange.pair_count + 1):
             faults += exchange.books[number].check(exchange.orders)
             faults += exchange.bars[number].check()
@@ -414,21 +421,38 @@ cdef class Core:
         # what is frozen is exactly what open orders, withdrawals and freezes hold
         for coin in range(1, self.accounts.coin_count + 1):
             for uid in range(1, self.accounts.user_count + 1):
-                frozen = self.accounts.frozen(uid, coin)
-                if frozen != held.get((uid, coin), 0):
-                    faults.append(f"user {uid}, coin {coin}: {frozen} frozen,"
-                                  f" {held.get((uid, coin), 0)} held")
+                frozen, units = self.accounts.frozen(uid, coin), held.pop((uid, coin), 0)
+                if frozen != units:
+                    faults.append(f"user {uid}, coin {coin}: {frozen} frozen, {units} held")
+        faults += [f"user {uid}, coin {coin}: {units} held, and no such account"
+                   for (uid, coin), units in held.items()]
         if faults:
             raise Halt("; ".join(faults))
 
+    def user_faults(self):
+        """Users and coins have accounts, sessions and tries have users, who may log in where it is
+        a session; part of `check`."""
+        accounts = self.accounts.user_count, self.accounts.coin_count
+        faults = []
+        if accounts != (len(self.users), len(self.coins)):
+            faults.append(f"{len(self.users)} users and {len(self.coins)} coins,"
+                          f" accounts of {accounts}")
+        faults += [f"user {uid} has a session and may not log in"
+                   for _, uid, *_ in self.sessions.dump() if not self.users.is_active(uid)]
+        faults += [f"there is no user {uid}, who has tried a payment password"
+                   for uid, *_ in self.pay_tries.dump() if uid not in self.users]
+        return faults
+
     def wallet_faults(self):
-        """The mined coin alone has wallets, miners' users alone have something in them; part of
-        `check`."""
+        """The mined coin alone has wallets, miners' users alone have something in them, what was
+        issued was claimed, no miner is ahead of time; part of `check`."""
         mining = self.miners.settings
         faults = [f"coin {coin} has wallets" for coin in range(1, self.accounts.coin_count + 1)
                   if self.accounts.has_wallets(coin) and (mining is None or coin != mining.coin)]
         if mining is None or faults:
             return faults
+        if mining.coin > self.accounts.coin_count or not self.accounts.has_wallets(mining.coin):
+            return [f"coin {mining.coin} is mined and has no wallets"]
         for uid in range(1, self.accounts.user_count + 1):
             units = self.accounts.wallet(uid, mining.coin)
             if units != 0 and uid not in self.miners:
@@ -436,6 +460,11 @@ cdef class Core:
         users = sum(uid in self.miners for uid in range(1, self.accounts.user_count + 1))
         if users != len(self.miners):
             faults.append(f"{len(self.miners)} miners of {users} users")
+        claimed, issued = self.miners.all_claimed(), -self.house(ISSUANCE, mining.coin)
+        if claimed != issued:
+            faults.append(f"{claimed} units were claimed, {issued} issued")
+        if self.miners.latest_ns > self.ts_ns:
+            faults.append(f"a miner is settled up to {self.miners.latest_ns}, it is {self.ts_ns}")
         return faults
 
     def open_holds(self):

@@ -290,7 +290,9 @@ cdef class Accounts:
         cdef uint32_t coin
         wrong = ValueError(f"{len(dumped)} bytes are no accounts of {coins} coins"
                            f" and {users} users")
-        if len(dumped) < 8 or coins > COINS_MAX:
+        # Before any room is made; 2^32 - 1 users are one more than can be.
+        if (coins > COINS_MAX or users == <uint32_t> 0xFFFFFFFF or len(dumped) < 8 + coins * (
+                FLAG_BYTES + HOUSE_BYTES + users * <Py_ssize_t> sizeof(Balance))):
             raise wrong
         at += 8
         while accounts.capacity <= users:

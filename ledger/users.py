@@ -5,11 +5,15 @@ to case. A user is kept as one packed record and unpacked when asked for: a mill
 seconds, and the collector of garbage has nothing to walk over. With both passwords, mail, name, an
 address, a device and two profile fields it takes about 1 KiB, the index by name included.
 
+A sub-account of the pool is one of them, too: it has a number and balances, but nobody logs in as
+it. Its name stands behind ACCOUNT_MARK, which no user's name has, so the two never meet.
+
 Case is Python's casefold: a house must not be replayed under a Python whose Unicode tables fold a
 character differently. Characters that were assigned by Unicode 14 are stable.
 
-Invariants (`check`): every name finds its user and no other; those who may not log in are listed;
-a user has one address a coin and each device once; the running hash is that of all records.
+Invariants (`check`): every name finds its user and no other; a marked name is a sub-account's;
+those who may not log in are listed; a user has one address a coin and each device once; the running
+hash is that of all records.
 """
 
 import re
@@ -23,6 +27,8 @@ from ledger.digests import RunningHash, hash_of
 USERS_MAX = 2**32 - 2
 USERNAME_LENGTHS = range(3, 65)
 GROUPS = (1, 2)             # super administrator, ordinary user
+SUB_ACCOUNT = 3             # the group of sub-accounts; no registration gives it
+ACCOUNT_MARK = "\x1f"
 MAY_LOG_IN = "is_allow_login"
 NAME_LENGTH_BYTES = 2
 # C0, DEL, C1, line and paragraph separators, marks that turn the reading direction, surrogates.
@@ -42,7 +48,7 @@ class User(NamedTuple):
     uid: int
     username: str                           # as registered
     password_hash: str                      # argon2id
-    group: int                              # one of GROUPS
+    group: int                              # one of GROUPS, or SUB_ACCOUNT
     created_ns: int
     email: str | None = None
     phone: str | None = None
@@ -58,7 +64,7 @@ class User(NamedTuple):
     @property
     def active(self) -> bool:
         """Whether it may log in."""
-        return self.permissions.get(MAY_LOG_IN) != 0
+        return self.group != SUB_ACCOUNT and self.permissions.get(MAY_LOG_IN) != 0
 
     def withdraw_address(self, coin: int) -> str | None:
         return next((address for of_coin, address in self.withdraw_addresses if of_coin == coin),
@@ -87,20 +93,40 @@ class Users:
         return len(self._records)
 
     def __iter__(self) -> Iterator[User]:
-        """In order of their uids."""
+        """In order of their uids, sub-accounts included."""
         return (unpacked(uid, record) for uid, record in enumerate(self._records, 1))
 
+    def __contains__(self, uid: int) -> bool:
+        """Whether there is such a user: at once, however much is kept about it."""
+        return 1 <= uid <= len(self._records)
+
     def get(self, uid: int) -> User | None:
-        if not 1 <= uid <= len(self._records):
+        if uid not in self:
             return None
         return unpacked(uid, self._records[uid - 1])
 
+    def person(self, uid: int) -> User | None:
+        """The user of that number, unless it is a sub-account."""
+        user = self.get(uid)
+        return None if user is None or user.group == SUB_ACCOUNT else user
+
+    def is_person(self, uid: int) -> bool:
+        """Whether there is such a user and it is no sub-account."""
+        return uid in self and (uid not in self._barred or self.person(uid) is not None)
+
     def is_active(self, uid: int) -> bool:
         """Whether a user is there and may log in."""
-        return 1 <= uid <= len(self._records) and uid not in self._barred
+        return uid in self and uid not in self._barred
 
     def by_name(self, username: str) -> User | None:
-        """The user of that name, whatever its case."""
+        """The user of that name, whatever its case; never a sub-account."""
+        return None if username.startswith(ACCOUNT_MARK) else self._named(username)
+
+    def sub_account(self, name: str) -> User | None:
+        """The sub-account of that name, whatever its case."""
+        return self._named(ACCOUNT_MARK + name)
+
+    def _named(self, username: str) -> User | None:
         uid = self._by_name.get(username.casefold())
         return None if uid is None else unpacked(uid, self._records[uid - 1])
 
@@ -111,7 +137,13 @@ class Users:
         user = User(len(self._records) + 1, username, password_hash, group, created_ns,
                     email, phone, name, source)
         self._append(packed(user))
+        if not user.active:
+            self._barred.add(user.uid)
         return user
+
+    def add_sub_account(self, name: str, created_ns: int) -> User:
+        """Give a sub-account, whose name must be new, the next number. O(1)."""
+        return self.add(ACCOUNT_MARK + name, "", SUB_ACCOUNT, created_ns)
 
     def change(self, uid: int, **fields: Any) -> User:
         """Set fields of a user but uid and username; the only way to do so."""
@@ -159,6 +191,8 @@ class Users:
         for user in self:
             if self._by_name.get(user.username.casefold()) != user.uid:
                 faults.append(f"user {user.uid} is not found by its name")
+            if user.username.startswith(ACCOUNT_MARK) != (user.group == SUB_ACCOUNT):
+                faults.append(f"user {user.uid}, {user.username!r}, is of group {user.group}")
             coins = [coin for coin, _ in user.withdraw_addresses]
             if len(coins) != len(set(coins)):
                 faults.append(f"user {user.uid} has addresses for coins {coins}")

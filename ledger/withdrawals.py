@@ -1,17 +1,21 @@
 """What users have asked to be paid out: every withdrawal there ever was, by number.
 
     REQUESTED -> APPROVED -> FINISHED, and REJECTED from the first two
+                 APPROVED -> SIGNED -> FINISHED, and back to APPROVED
 
-An open one (requested, approved) is an object. A closed one never changes again and is kept
+A signed one has a transaction that pays it, in `signed`, together with the others it pays.
+
+An open one (requested, approved, signed) is an object. A closed one never changes again and is kept
 packed, in about 200 bytes; with 8 bytes more in its user's index it stays findable forever.
 
 A request id names one withdrawal among a user's open and last REMEMBERED_MAX closed ones that had
 one. Money is not moved here: who changes a status posts what belongs to it.
 
-Invariants (`check`): open ones are requested or approved, packed ones finished or rejected; a
-finished one has a txid, no other has; the fee is less than the amount; every withdrawal is in its
-user's index, in order; request ids name what they must, and no more; the running hash is that of
-all records.
+Invariants (`check`): open ones are requested, approved or signed, packed ones finished or rejected;
+a signed or finished one has a txid, no other has; the signed ones are just those that transactions
+say are still to be finished; the fee is less than the amount; every withdrawal is in its user's
+index, in order; request ids name what they must, and no more; the running hash is that of all
+records, the transactions' included.
 """
 
 import enum
@@ -21,9 +25,11 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from ledger.digests import RunningHash, hash_of
+from ledger.signed_transactions import SignedTransaction, SignedTransactions
+from ledger.signed_transactions import record_of as transaction_record
 
 REMEMBERED_MAX = 10_000
 OPEN_PER_USER_MAX = 1_000
@@ -38,6 +44,7 @@ class Status(enum.IntEnum):
     APPROVED = 2
     FINISHED = 3
     REJECTED = 4
+    SIGNED = 5
 
 
 CLOSED = (Status.FINISHED, Status.REJECTED)
@@ -52,7 +59,7 @@ class Withdrawal:
     fee: int                    # units
     address: str
     status: int                 # a Status
-    txid: str | None            # of a finished one
+    txid: str | None            # of a signed or finished one
     requested_ns: int
     request_id: str | None
     whole: bool                 # the request named no amount but asked for all that was available
@@ -80,10 +87,11 @@ class UserWithdrawals:
 class Withdrawals:
     """All withdrawals of a house. Ids are given out from 1, without gaps."""
 
-    __slots__ = ("_open", "_packed", "_by_user", "_hash")
+    __slots__ = ("signed", "_open", "_packed", "_by_user", "_hash")
 
     def __init__(self):
         self._hash = RunningHash()
+        self.signed = SignedTransactions(self._hash)    # for reading
         self._open: dict[int, Withdrawal] = {}
         self._packed: list[bytes | None] = []       # by id - 1; None: it is open
         self._by_user: dict[int, UserWithdrawals] = {}
@@ -112,6 +120,11 @@ class Withdrawals:
         """Those whose amount is frozen, in order of their ids."""
         return iter(self._open.values())
 
+    def approved(self, coin: int) -> Iterator[Withdrawal]:
+        """The approved ones of a coin, in order of their ids."""
+        return (one for one in self.open_ones()
+                if one.status == Status.APPROVED and one.coin == coin)
+
     def holds(self) -> Iterator[tuple[int, int, int]]:
         """What they freeze: (uid, coin, units) of each open one."""
         return ((one.uid, one.coin, one.amount) for one in self.open_ones())
@@ -130,7 +143,7 @@ class Withdrawals:
         """All users', newest first: of one status (0: any), with ids below `before`."""
         end = len(self._packed) if before is None else min(before - 1, len(self._packed))
         ids = range(end, 0, -1)
-        if status in (Status.REQUESTED, Status.APPROVED):
+        if status in (Status.REQUESTED, Status.APPROVED, Status.SIGNED):
             ids = (number for number in reversed(self._open) if number <= end)
         found = (self.get(number) for number in ids)
         return list(islice((one for one in found if status in (0, one.status)), limit))
@@ -146,7 +159,25 @@ class Withdrawals:
     def approve(self, withdrawal: Withdrawal) -> None:
         self._change(withdrawal, Status.APPROVED)
 
+    def sign(self, withdrawals: list[Withdrawal], txid: str, transaction: bytes) -> None:
+        """Approved ones of one coin are paid by this transaction, whose txid is not in use."""
+        ids = tuple(withdrawal.id for withdrawal in withdrawals)
+        self.signed.add(SignedTransaction(txid, withdrawals[0].coin, ids, transaction, len(ids)))
+        for withdrawal in withdrawals:
+            self._change(withdrawal, Status.SIGNED, txid)
+
+    def unsign(self, txid: str) -> tuple[int, ...]:
+        """Give up a transaction none of whose withdrawals is finished: all are approved again.
+        Their ids; KeyError where there is no such transaction."""
+        ids = self.signed.remove(txid).ids
+        for number in ids:
+            self._change(self._open[number], Status.APPROVED)
+        return ids
+
     def finish(self, withdrawal: Withdrawal, txid: str) -> None:
+        """It has been paid; a signed one by the transaction that was signed."""
+        if withdrawal.status == Status.SIGNED:
+            self.signed.finish_one(withdrawal.txid)
         self._close(withdrawal, Status.FINISHED, txid)
 
     def reject(self, withdrawal: Withdrawal) -> None:
@@ -189,17 +220,20 @@ class Withdrawals:
             del own.by_request_id[forgotten.request_id]
 
     def dump(self) -> list:
-        """Records by id, and for each user which closed ones' request ids still count, in order."""
+        """Records by id; for each user which closed ones' request ids still count, in order; the
+        signed transactions."""
         records = [packed(self._open[number]) if record is None else record
                    for number, record in enumerate(self._packed, 1)]
         remembered = [[uid, list(own.remembered)] for uid, own in self._by_user.items()]
-        return [records, remembered]
+        return [records, remembered, self.signed.dump()]
 
     @classmethod
     def load(cls, dumped: list) -> "Withdrawals":
         """What `dump` gave, as withdrawals again; ValueError where it contradicts itself."""
-        records, remembered = dumped
+        # A dump from before there were signed transactions has no third part.
+        records, remembered, *rest = dumped
         withdrawals = cls()
+        withdrawals.signed = SignedTransactions.load(rest[0] if rest else [], withdrawals._hash)
         by_user = withdrawals._by_user
         for uid, ids in remembered:
             by_user[uid] = UserWithdrawals(remembered=deque(ids))
@@ -234,13 +268,16 @@ class Withdrawals:
             by_user.setdefault(withdrawal.uid, []).append(withdrawal)
             if withdrawal.is_closed != (record is not None):
                 faults.append(f"{withdrawal} is not where its status belongs")
-            if (withdrawal.txid is not None) != (withdrawal.status == Status.FINISHED):
+            if (withdrawal.txid is not None) != (
+                    withdrawal.status in (Status.SIGNED, Status.FINISHED)):
                 faults.append(f"{withdrawal} has a txid that does not go with its status")
             if not 0 <= withdrawal.fee < withdrawal.amount:
                 faults.append(f"{withdrawal} has a fee that is not part of the amount")
-        if not faults and self.digest() != hash_of(
-                record_of(*entry) for entry in enumerate(self.dump()[0], 1)):
+        if not faults and self.digest() != hash_of(chain(
+                (record_of(*entry) for entry in enumerate(self.dump()[0], 1)),
+                map(transaction_record, self.signed))):
             faults.append("the running hash of the withdrawals is not that of their records")
+        faults += self.signed.check() + self._signed_faults()
         if len(self._open) != self._packed.count(None):
             faults.append(f"{len(self._open)} are open, {self._packed.count(None)} not packed")
         if list(by_user) != list(self._by_user):
@@ -248,6 +285,20 @@ class Withdrawals:
         for uid, own in self._by_user.items():
             faults += user_faults(uid, own, by_user.get(uid, []))
         return faults
+
+    def _signed_faults(self) -> list[str]:
+        """Where withdrawals and transactions disagree; part of `check`."""
+        faults = []
+        signed = {one.id: (one.txid, one.coin) for one in self.open_ones()
+                  if one.status == Status.SIGNED}
+        for transaction in self.signed:
+            of_it = transaction.txid, transaction.coin
+            own = [number for number in transaction.ids if signed.pop(number, None) == of_it]
+            if len(own) != transaction.unfinished:
+                faults.append(f"transaction {transaction.txid} of {transaction.ids}: {own} are"
+                              f" signed, {transaction.unfinished} said to be")
+        return faults + [f"withdrawal {number} is signed by no transaction of its coin"
+                         for number in signed]
 
 
 def user_faults(uid: int, own: UserWithdrawals, withdrawals: list[Withdrawal]) -> list[str]:

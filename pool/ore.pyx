@@ -96,6 +96,14 @@ cdef class Miners:
         self.settle(&row, max(ts_ns, row.settled_ns))
         return row.accrued
 
+    def all_claimed(self):
+        """Units that all miners together have claimed. O(miners)."""
+        cdef uint32_t number
+        total = 0
+        for number in range(1, self.count + 1):
+            total += self.rows[number].claimed
+        return total
+
     def rank(self, Py_ssize_t count):
         """The strongest Miners, strongest first, at most so many; of two equals the older first.
 

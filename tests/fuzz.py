@@ -85,7 +85,19 @@ PLAUSIBLE = {
     "force_price": (0, 1, 1, 997, 2**63 - 1, 2**63),
     "sign_in_force": (-1, 0, 10, 10, 2**62, 2**63 - 1, 2**63),
     "initial_force": (-1, 0, 100, 100, 2**63 - 1, 2**63),
+    "account": range(USERS - 1, USERS + 12), "theory_speed": (0, 10**8, 2**63 - 1, 2**63),
+    "description": ("", "x" * 128, "x" * 129), "worker_count": (0, 10, 2**31 - 1, 2**31),
+    "fee_type": (0, 1, 2, 3), "refer": (-1, 0, 1, *range(USERS, USERS + 12)),
+    **dict.fromkeys(("fee", "commission", "bch_pps_fee", "bch_commission"),
+                    (-1, 0, 0, 100, 200, 200, 9_999, 10_000)),
+    "min": (-1, 0, 1, 10**5, 10**6, 10**7), "auto": (True, False), "locked": (True, False),
+    **dict.fromkeys(("province", "city", "bank", "branch", "owner", "number"),
+                    (*["北京"] * 20, "", "x" * 65)),
+    "token": [b"", bytes(15), *(bytes([n]) * 16 for n in range(60))],
+    "rights": (0, 1, 2, 4, 7, 8), "remark": ("", "运维", "x" * 128, "x" * 129),
     "force": (0, 1, 1, 5, 100, 2**62, 2**63 - 1, 2**63), "wallet": range(0, USERS + 3),
+    "ids": ([], *([n] for n in range(12)), *([n, n + 1] for n in range(12)), [1, 1], [None]),
+    "transaction": (b"", b"signed", b"signed", b"x" * 102_400, b"x" * 102_401),
 }
 
 

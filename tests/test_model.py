@@ -303,7 +303,7 @@ def test_bars_are_recomputed_by_hand():
 
 def test_short_campaign():
     """25,000 commands; what the long form does is the same (tests/campaign)."""
-    run = campaign.Campaign(seed=2)
+    run = campaign.Campaign(seed=3)
     run.run(25_000, batches_per_checkpoint=100)
     assert run.tally.missing() == []
 
@@ -311,10 +311,10 @@ def test_short_campaign():
 def test_a_campaign_finds_and_shrinks_a_fault(monkeypatch):
     """With a wrong rule in the model: it forgets client ids after 3 closed orders."""
     monkeypatch.setattr("tests.model.exchange.CLOSED_KEPT", 3)
-    run = campaign.Campaign(seed=2)
+    run = campaign.Campaign(seed=3)
     with pytest.raises(Disagreement):
         run.run(20_000, batches_per_checkpoint=25)
-    steps = campaign.steps_until(2, run.model.seq)
+    steps = campaign.steps_until(3, run.model.seq)
     listings = len(run.workload.first_batch()[0])
     small = campaign.shrink(steps, listings)
     assert campaign.failure_of(small)

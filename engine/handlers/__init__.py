@@ -9,9 +9,11 @@ dispatch calls `schema.fits` first, and answers BAD_COMMAND where it fails.
 """
 
 from engine.handlers import (
-    balances, coins, credentials, mining, money, profiles, sessions, users,
+    accounts, balances, coins, credentials, groups, mining, money, observers, profiles, sessions,
+    users,
 )
 
-SUBJECTS = (coins, users, profiles, sessions, credentials, money, balances, mining)
+SUBJECTS = (coins, users, profiles, sessions, credentials, money, balances, mining, accounts,
+            observers, groups)
 HANDLERS = {kind: handler for subject in SUBJECTS for kind, handler in subject.HANDLERS.items()}
 FIELDS = {kind: fields for subject in SUBJECTS for kind, fields in subject.FIELDS.items()}

@@ -86,7 +86,7 @@ def first_answer(core, kind, args):
     UNKNOWN_USER, UNKNOWN_COIN, BAD_REQUEST_ID, a repeat (OK) or REQUEST_ID_TAKEN, BAD_AMOUNT.
     """
     request_id = args.get("request_id")
-    if any(core.users.get(args[name]) is None for name in NAMED_USERS if name in args):
+    if any(args[name] not in core.users for name in NAMED_USERS if name in args):
         return Result.UNKNOWN_USER
     if core.coins.get(args["coin"]) is None:
         return Result.UNKNOWN_COIN
@@ -110,7 +110,7 @@ def done(core, kind, args):
     return Result.OK, {"duplicate": False}
 
 
-def meaning(kind, args) -> bytes:
+def meaning(kind, args) -> int:
     """What makes two commands of one request id the same: all fields, in the order of FIELDS."""
     return meaning_of(kind, *(args[name] for name in FIELDS[kind] if name != "request_id"))
 

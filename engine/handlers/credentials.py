@@ -21,7 +21,7 @@ def add_credential(core, ts_ns, seq, args):
         return Result.BAD_SEALED_KEY
     if scope not in SCOPES:
         return Result.BAD_SCOPE
-    if uid is None and scope == SCOPE_ACCOUNT or uid is not None and core.users.get(uid) is None:
+    if uid is None and scope == SCOPE_ACCOUNT or uid is not None and core.users.person(uid) is None:
         return Result.UNKNOWN_USER
     if core.credentials.get(client_id) is not None:
         return Result.CREDENTIAL_EXISTS

@@ -38,7 +38,7 @@ def open_wallet(core, ts_ns, seq, args):
     """NO_MINING, UNKNOWN_USER."""
     if core.miners.settings is None:
         return Result.NO_MINING
-    if core.users.get(args["uid"]) is None:
+    if not core.users.is_person(args["uid"]):
         return Result.UNKNOWN_USER
     own = core.miners.of_user(args["uid"])
     return Result.OK, core.miners.open(args["uid"], ts_ns) if own is None else own.number
@@ -144,7 +144,7 @@ def named(core, args):
     UNKNOWN_WALLET."""
     if core.miners.settings is None:
         return Result.NO_MINING, None
-    if core.users.get(args["uid"]) is None:
+    if args["uid"] not in core.users:
         return Result.UNKNOWN_USER, None
     own = core.miners.of_user(args["uid"])
     return (Result.UNKNOWN_WALLET if own is None else None), own

@@ -1,13 +1,15 @@
 """Money that enters and leaves the house: deposits and withdrawals.
 
 A withdrawal's amount is frozen from its request until it is finished (posted to the world outside,
-the fee to the house) or rejected (released). A posting that fails although the store says the
-amount is frozen means that the books are wrong: Halt.
+the fee to the house) or rejected (released). Signing moves no money: from then on one transaction
+alone can pay those it names, until it is given up by a command of its own. A posting that fails
+although the store says the amount is frozen means that the books are wrong: Halt.
 """
 
 from engine.codes import HouseAccount, Kind, Result, WithdrawalStatus
 from engine.halt import Halt
 from engine.handlers.checks import is_amount, is_client_id, is_txid
+from ledger.signed_transactions import IDS_MAX, TRANSACTION_BYTES_MAX
 from ledger.withdrawals import OPEN_PER_USER_MAX
 
 
@@ -97,7 +99,7 @@ def reject_withdrawal(core, ts_ns, seq, args):
 
 
 def finish_withdrawal(core, ts_ns, seq, args):
-    """UNKNOWN_WITHDRAWAL, BAD_TXID, WRONG_STATE (also: finished with another txid)."""
+    """UNKNOWN_WITHDRAWAL, BAD_TXID, WRONG_STATE (also: signed or finished with another txid)."""
     withdrawal = core.withdrawals.get(args["id"])
     if withdrawal is None:
         return Result.UNKNOWN_WITHDRAWAL
@@ -105,7 +107,10 @@ def finish_withdrawal(core, ts_ns, seq, args):
         return Result.BAD_TXID
     if withdrawal.status == WithdrawalStatus.FINISHED and withdrawal.txid == args["txid"]:
         return Result.OK, withdrawal.view()
-    if withdrawal.status != WithdrawalStatus.APPROVED:
+    if withdrawal.status == WithdrawalStatus.SIGNED:
+        if withdrawal.txid != args["txid"]:
+            return Result.WRONG_STATE
+    elif withdrawal.status != WithdrawalStatus.APPROVED:
         return Result.WRONG_STATE
     uid, coin, fee = withdrawal.uid, withdrawal.coin, withdrawal.fee
     posted(core.accounts.pay_frozen(uid, coin, withdrawal.amount - fee, HouseAccount.EXTERNAL),
@@ -113,6 +118,47 @@ def finish_withdrawal(core, ts_ns, seq, args):
     posted(core.accounts.pay_frozen(uid, coin, fee, HouseAccount.FEES), "fee", withdrawal)
     core.withdrawals.finish(withdrawal, args["txid"])
     return Result.OK, withdrawal.view()
+
+
+def sign_withdrawals(core, ts_ns, seq, args):
+    """BAD_IDS, UNKNOWN_WITHDRAWAL, BAD_TXID, BAD_TRANSACTION, then a txid that is kept: OK with
+    nothing done for the same content, else TXID_TAKEN; WRONG_STATE, MIXED_COINS."""
+    ids, txid, transaction = args["ids"], args["txid"], args["transaction"]
+    if not are_ids(ids):
+        return Result.BAD_IDS
+    withdrawals = [core.withdrawals.get(number) for number in ids]
+    if None in withdrawals:
+        return Result.UNKNOWN_WITHDRAWAL
+    if not is_txid(txid):
+        return Result.BAD_TXID
+    if not 1 <= len(transaction) <= TRANSACTION_BYTES_MAX:
+        return Result.BAD_TRANSACTION
+    kept = core.withdrawals.signed.get(txid)
+    if kept is not None:
+        is_same = (kept.ids, kept.transaction) == (tuple(ids), transaction)
+        return Result.OK if is_same else Result.TXID_TAKEN
+    if any(one.status != WithdrawalStatus.APPROVED for one in withdrawals):
+        return Result.WRONG_STATE
+    if any(one.coin != withdrawals[0].coin for one in withdrawals):
+        return Result.MIXED_COINS
+    core.withdrawals.sign(withdrawals, txid, transaction)
+    return Result.OK
+
+
+def unsign_withdrawals(core, ts_ns, seq, args):
+    """UNKNOWN_TRANSACTION, WRONG_STATE (one of its withdrawals is finished: so it was paid)."""
+    signed = core.withdrawals.signed.get(args["txid"])
+    if signed is None:
+        return Result.UNKNOWN_TRANSACTION
+    if signed.unfinished != len(signed.ids):
+        return Result.WRONG_STATE
+    return Result.OK, list(core.withdrawals.unsign(signed.txid))
+
+
+def are_ids(ids: list) -> bool:
+    """Between 1 and IDS_MAX whole numbers, each once."""
+    return (1 <= len(ids) <= IDS_MAX and all(type(number) is int for number in ids)
+            and len(set(ids)) == len(ids))
 
 
 def posted(done: bool, posting: str, subject: object) -> None:
@@ -126,6 +172,8 @@ HANDLERS = {
     Kind.APPROVE_WITHDRAWAL: approve_withdrawal,
     Kind.REJECT_WITHDRAWAL: reject_withdrawal,
     Kind.FINISH_WITHDRAWAL: finish_withdrawal,
+    Kind.SIGN_WITHDRAWALS: sign_withdrawals,
+    Kind.UNSIGN_WITHDRAWALS: unsign_withdrawals,
 }
 FIELDS = {
     Kind.DEPOSIT: {"uid": int, "coin": int, "amount": int, "txid": str},
@@ -134,4 +182,6 @@ FIELDS = {
     Kind.APPROVE_WITHDRAWAL: {"id": int},
     Kind.REJECT_WITHDRAWAL: {"id": int},
     Kind.FINISH_WITHDRAWAL: {"id": int, "txid": str},
+    Kind.SIGN_WITHDRAWALS: {"ids": list, "txid": str, "transaction": bytes},
+    Kind.UNSIGN_WITHDRAWALS: {"txid": str},
 }

@@ -42,7 +42,7 @@ def set_identity(core, ts_ns, seq, args):
 
 def set_fields(core, args, subject: str, is_value: Callable[[Any], bool]) -> Result:
     """Set or remove the fields that the command names in one of a user's maps."""
-    user, fields = core.users.get(args["uid"]), args["fields"]
+    user, fields = core.users.person(args["uid"]), args["fields"]
     if user is None:
         return Result.UNKNOWN_USER
     if not fields:
@@ -74,7 +74,7 @@ def is_sealed(value: object) -> bool:
 
 def bind_device(core, ts_ns, seq, args):
     """UNKNOWN_USER, BAD_DEVICE, TOO_MANY_DEVICES. One that is bound is named anew, in its place."""
-    user = core.users.get(args["uid"])
+    user = core.users.person(args["uid"])
     bound = Device(args["device_id"], args["name"], args["os"])
     if user is None:
         return Result.UNKNOWN_USER
@@ -95,7 +95,7 @@ def bind_device(core, ts_ns, seq, args):
 
 def remove_device(core, ts_ns, seq, args):
     """UNKNOWN_USER, UNKNOWN_DEVICE."""
-    user = core.users.get(args["uid"])
+    user = core.users.person(args["uid"])
     if user is None:
         return Result.UNKNOWN_USER
     if user.device(args["device_id"]) is None:

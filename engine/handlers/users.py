@@ -52,6 +52,7 @@ def register_user(core, ts_ns, seq, args):
     user = core.users.add(username, args["password_hash"], args["group"], ts_ns,
                           email, phone, name, source)
     core.open_user(user.uid)
+    core.contacts.add(user)
     return Result.OK, user.uid
 
 
@@ -69,7 +70,7 @@ def issue_code(core, ts_ns, seq, args):
 
 def set_password(core, ts_ns, seq, args):
     """UNKNOWN_USER, BAD_PASSWORD_HASH, BAD_DIGEST."""
-    user, keep = core.users.get(args["uid"]), args.get("keep_token_digest")
+    user, keep = core.users.person(args["uid"]), args.get("keep_token_digest")
     if user is None:
         return Result.UNKNOWN_USER
     if not is_password_hash(args["password_hash"]):
@@ -83,7 +84,7 @@ def set_password(core, ts_ns, seq, args):
 
 def set_pay_password(core, ts_ns, seq, args):
     """UNKNOWN_USER, BAD_PASSWORD_HASH."""
-    user = core.users.get(args["uid"])
+    user = core.users.person(args["uid"])
     if user is None:
         return Result.UNKNOWN_USER
     if not is_password_hash(args["password_hash"]):
@@ -95,7 +96,7 @@ def set_pay_password(core, ts_ns, seq, args):
 
 def try_pay_password(core, ts_ns, seq, args):
     """UNKNOWN_USER, NO_PAY_PASSWORD, PAY_PASSWORD_LOCKED."""
-    user = core.users.get(args["uid"])
+    user = core.users.person(args["uid"])
     if user is None:
         return Result.UNKNOWN_USER
     if user.pay_password_hash is None:
@@ -108,7 +109,7 @@ def try_pay_password(core, ts_ns, seq, args):
 
 def clear_pay_tries(core, ts_ns, seq, args):
     """UNKNOWN_USER."""
-    if core.users.get(args["uid"]) is None:
+    if not core.users.is_person(args["uid"]):
         return Result.UNKNOWN_USER
     core.pay_tries.clear(args["uid"])
     return Result.OK
@@ -116,7 +117,7 @@ def clear_pay_tries(core, ts_ns, seq, args):
 
 def set_withdraw_address(core, ts_ns, seq, args):
     """UNKNOWN_USER, UNKNOWN_COIN, BAD_ADDRESS."""
-    user, coin = core.users.get(args["uid"]), core.coins.get(args["coin"])
+    user, coin = core.users.person(args["uid"]), core.coins.get(args["coin"])
     if user is None:
         return Result.UNKNOWN_USER
     if coin is None:

@@ -78,8 +78,10 @@ def test_fields_are_exact(house, args, expected):
 def fields_of(kind):
     """Arguments of the right types and any value."""
     by_type = {int: st.integers(-2**63, 2**64 - 1), str: st.text(max_size=40),
-               bytes: st.binary(max_size=40), type(None): st.none()}
-    by_type[dict] = st.dictionaries(by_type[str], st.one_of(*by_type.values()), max_size=3)
+               bytes: st.binary(max_size=40), bool: st.booleans(), type(None): st.none()}
+    values = st.one_of(*by_type.values())
+    by_type[dict] = st.dictionaries(by_type[str], values, max_size=3)
+    by_type[list] = st.lists(values, max_size=3)
     return st.fixed_dictionaries({
         name: st.one_of(*(by_type[one] for one in get_args(declared) or (declared,)))
         for name, declared in FIELDS[kind].items()})
@@ -128,6 +130,7 @@ def test_add_coin(house, change, expected):
 def test_coins_are_limited(house):
     for number in range(3, COINS_MAX + 1):
         house.coins.add(f"C{number}", "", "", 8, 0)
+        house.core.open_coin(number)
     assert house.do(Kind.ADD_COIN, **COIN | {"name": "MORE"})[0] == Result.TOO_MANY_COINS
 
 

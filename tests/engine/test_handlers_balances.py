@@ -294,6 +294,13 @@ def test_a_freeze_that_the_store_lost_is_noticed(house):
         house.core.check()
 
 
+@pytest.mark.parametrize("uid, coin", [(77, BTC), (ALICE, 77), (0, BTC)])
+def test_a_freeze_of_an_account_that_is_not_there_is_noticed(house, uid, coin):
+    house.freezes.freeze(uid, coin, 5, by_user=True)
+    with pytest.raises(Halt, match=f"user {uid}, coin {coin}: 5 held, and no such account"):
+        house.core.check()
+
+
 def test_freezes_and_request_ids_are_part_of_the_state(house):
     def changed(change):
         other = house.reloaded()

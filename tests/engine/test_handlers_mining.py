@@ -342,6 +342,26 @@ def test_a_miner_of_nobody_stops_the_house(house):
         house.check()
 
 
+def test_settings_whose_coin_has_no_wallets_stop_the_house():
+    for coin in (ORE, 77):
+        house = bare_house()
+        house.miners.set_settings(Settings(coin, 1, 1, 0, 0), house.core.ts_ns)
+        with pytest.raises(Halt, match=f"coin {coin} is mined and has no wallets"):
+            house.check()
+
+
+def test_ore_that_no_miner_has_claimed_stops_the_house(house):
+    house.accounts.credit_wallet(ALICE, ORE, 5, HouseAccount.ISSUANCE)
+    with pytest.raises(Halt, match="2000 units were claimed, 2005 issued"):
+        house.check()
+
+
+def test_a_miner_ahead_of_time_stops_the_house(house):
+    house.miners.set_force(ALICE, 1, house.core.ts_ns + 1)
+    with pytest.raises(Halt, match="a miner is settled up to"):
+        house.check()
+
+
 # -- everything at random -----------------------------------------------------------------------
 
 USERS = range(1, 5)

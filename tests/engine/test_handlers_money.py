@@ -181,6 +181,7 @@ STEPS = {
     "finish": (Kind.FINISH_WITHDRAWAL, {"txid": "paid"}),
     "finish otherwise": (Kind.FINISH_WITHDRAWAL, {"txid": "otherwise"}),
 }
+SIGNED = {"ids": [1], "txid": "paid", "transaction": b"signed"}
 AFTER = {   # the way there, its status, then what each step says
     "requested": ([], 1, {"approve": Result.OK, "reject": Result.OK,
                           "finish": Result.WRONG_STATE, "finish otherwise": Result.WRONG_STATE}),
@@ -189,6 +190,15 @@ AFTER = {   # the way there, its status, then what each step says
     "finished": (["approve", "finish"], 3,
                  {"approve": Result.WRONG_STATE, "reject": Result.WRONG_STATE,
                   "finish": Result.OK, "finish otherwise": Result.WRONG_STATE}),
+    "signed": (["approve", "sign"], 5,
+               {"approve": Result.WRONG_STATE, "reject": Result.WRONG_STATE, "finish": Result.OK,
+                "finish otherwise": Result.WRONG_STATE}),
+    "signed and finished": (["approve", "sign", "finish"], 3,
+                            {"approve": Result.WRONG_STATE, "reject": Result.WRONG_STATE,
+                             "finish": Result.OK, "finish otherwise": Result.WRONG_STATE}),
+    "given up": (["approve", "sign", "unsign"], 2,
+                 {"approve": Result.OK, "reject": Result.OK, "finish": Result.OK,
+                  "finish otherwise": Result.OK}),
     "rejected": (["reject"], 4, {"approve": Result.WRONG_STATE, "reject": Result.OK,
                                  "finish": Result.WRONG_STATE,
                                  "finish otherwise": Result.WRONG_STATE}),
@@ -197,7 +207,17 @@ AFTER = {   # the way there, its status, then what each step says
                        "finish": Result.WRONG_STATE, "finish otherwise": Result.WRONG_STATE}),
 }
 MONEY = {1: (600, 400, -1000, 0), 2: (600, 400, -1000, 0), 3: (600, 0, -650, 50),
-         4: (1000, 0, -1000, 0)}
+         4: (1000, 0, -1000, 0), 5: (600, 400, -1000, 0)}
+
+
+def take(house, step):
+    """A step of the first withdrawal: (result, value)."""
+    if step == "sign":
+        return house.do(Kind.SIGN_WITHDRAWALS, **SIGNED)
+    if step == "unsign":
+        return house.do(Kind.UNSIGN_WITHDRAWALS, txid="paid")
+    kind, args = STEPS[step]
+    return house.do(kind, id=1, **args)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -205,19 +225,16 @@ MONEY = {1: (600, 400, -1000, 0), 2: (600, 400, -1000, 0), 3: (600, 0, -650, 50)
 def test_steps(house, state, step):
     way, status, results = AFTER[state]
     house.must(Kind.REQUEST_WITHDRAWAL, uid=ALICE, coin=BTC, amount=400)
-    for earlier in way:
-        kind, args = STEPS[earlier]
-        house.must(kind, id=1, **args)
+    assert [take(house, earlier)[0] for earlier in way] == [Result.OK] * len(way)
     assert house.withdrawals.get(1).status == status and money(house) == MONEY[status]
-    kind, args = STEPS[step]
-    result, value = house.do(kind, id=1, **args)
+    result, value = take(house, step)
     assert result == results[step]
     view = house.withdrawals.get(1).view()
     assert money(house) == MONEY[view["status"]]
     if result == Result.OK:
         assert value == view
         assert view["status"] == {"approve": 2, "reject": 4}.get(step, 3)
-        assert view["txid"] == args.get("txid")
+        assert view["txid"] == STEPS[step][1].get("txid")
 
 
 def test_steps_check_their_fields(house):
@@ -239,12 +256,108 @@ def test_books_that_do_not_hold_the_amount_halt(house):
         house.do(Kind.FINISH_WITHDRAWAL, id=1, txid="t")
 
 
+# -- signing ------------------------------------------------------------------------------------
+
+def approved_house(count=3):
+    """As new_house, with so many approved withdrawals of BTC, then one of USDT and a requested
+    one."""
+    house = new_house()
+    house.must(Kind.DEPOSIT, uid=ALICE, coin=USDT, amount=1000, txid="first")
+    for number in range(1, count + 3):
+        coin = USDT if number == count + 1 else BTC
+        house.must(Kind.REQUEST_WITHDRAWAL, uid=ALICE, coin=coin, amount=60)
+        if number < count + 2:
+            house.must(Kind.APPROVE_WITHDRAWAL, id=number)
+    return house
+
+
+GOOD = {"ids": [2, 1], "txid": "t", "transaction": b"signed"}
+
+
+@pytest.mark.parametrize("change, expected", [
+    ({"ids": [], "txid": ""}, Result.BAD_IDS),
+    ({"ids": [1, 1]}, Result.BAD_IDS),
+    ({"ids": [1, True]}, Result.BAD_IDS),
+    ({"ids": [1, None]}, Result.BAD_IDS),
+    ({"ids": [1, [2]]}, Result.BAD_IDS),
+    ({"ids": list(range(1001))}, Result.BAD_IDS),
+    ({"ids": [1, 99], "txid": ""}, Result.UNKNOWN_WITHDRAWAL),
+    ({"ids": [0, 1]}, Result.UNKNOWN_WITHDRAWAL),
+    ({"ids": list(range(1000))}, Result.UNKNOWN_WITHDRAWAL),
+    ({"txid": "", "transaction": b""}, Result.BAD_TXID),
+    ({"txid": "x" * 129}, Result.BAD_TXID),
+    ({"transaction": b"", "ids": [5, 4]}, Result.BAD_TRANSACTION),
+    ({"transaction": b"x" * 102_401}, Result.BAD_TRANSACTION),
+    ({"ids": [5, 4]}, Result.WRONG_STATE),          # one is requested, and the coins are two
+    ({"ids": [1, 4]}, Result.MIXED_COINS),
+    ({"transaction": b"x" * 102_400}, Result.OK),
+    ({"ids": [4]}, Result.OK),
+    ({}, Result.OK),
+])
+def test_sign_withdrawals(change, expected):
+    house = approved_house()
+    args = GOOD | change
+    assert house.do(Kind.SIGN_WITHDRAWALS, **args) == (expected, None)
+    signed = [house.withdrawals.get(number).status == WithdrawalStatus.SIGNED
+              for number in range(1, 6)]
+    assert signed == [expected == Result.OK and number in args["ids"] for number in range(1, 6)]
+    if expected == Result.OK:
+        kept = house.withdrawals.signed.get(args["txid"])
+        assert (kept.ids, kept.transaction) == (tuple(args["ids"]), args["transaction"])
+
+
+def test_what_is_signed_is_signed_once():
+    house = approved_house()
+    house.must(Kind.SIGN_WITHDRAWALS, **GOOD)
+    before = house.state_hash()
+    assert house.do(Kind.SIGN_WITHDRAWALS, **GOOD)[0] == Result.OK
+    for other in ({"ids": [1, 2]}, {"ids": [2]}, {"ids": [3]}, {"transaction": b"another"}):
+        assert house.do(Kind.SIGN_WITHDRAWALS, **GOOD | other)[0] == Result.TXID_TAKEN
+    for ids in ([1], [3, 2]):
+        again = GOOD | {"ids": ids, "txid": "u"}
+        assert house.do(Kind.SIGN_WITHDRAWALS, **again)[0] == Result.WRONG_STATE
+    assert house.reloaded().state_hash() == house.state_hash() == before
+
+
+def test_a_transaction_is_kept_until_all_it_pays_is_finished():
+    house = approved_house()
+    house.must(Kind.SIGN_WITHDRAWALS, **GOOD)
+    house.must(Kind.FINISH_WITHDRAWAL, id=1, txid="t")
+    twin = house.reloaded()
+    for one in (house, twin):
+        assert one.withdrawals.signed.get("t").transaction == b"signed"
+        assert one.do(Kind.SIGN_WITHDRAWALS, **GOOD)[0] == Result.OK
+        assert one.do(Kind.UNSIGN_WITHDRAWALS, txid="t")[0] == Result.WRONG_STATE
+        one.must(Kind.FINISH_WITHDRAWAL, id=2, txid="t")
+        assert len(one.withdrawals.signed) == 0
+        assert one.do(Kind.SIGN_WITHDRAWALS, **GOOD)[0] == Result.WRONG_STATE
+        assert one.do(Kind.UNSIGN_WITHDRAWALS, txid="t")[0] == Result.UNKNOWN_TRANSACTION
+    assert house.dump() == twin.dump()
+
+
+def test_what_is_given_up_may_be_signed_anew():
+    house = approved_house()
+    before = house.state_hash()
+    house.must(Kind.SIGN_WITHDRAWALS, **GOOD)
+    assert house.do(Kind.UNSIGN_WITHDRAWALS, txid="u")[0] == Result.UNKNOWN_TRANSACTION
+    assert house.must(Kind.UNSIGN_WITHDRAWALS, txid="t") == [2, 1]
+    assert house.state_hash() == before
+    house.must(Kind.SIGN_WITHDRAWALS, **GOOD | {"txid": "u"})
+    assert house.withdrawals.get(1).txid == "u"
+
+
 # -- any order of things ------------------------------------------------------------------------
 
 @st.composite
 def commands(draw):
     kind = draw(st.sampled_from([Kind.DEPOSIT, *[Kind.REQUEST_WITHDRAWAL] * 3, *(
-        kind for kind, _ in STEPS.values())]))
+        kind for kind, _ in STEPS.values()), *[Kind.SIGN_WITHDRAWALS] * 2,
+        Kind.UNSIGN_WITHDRAWALS]))
+    if kind == Kind.SIGN_WITHDRAWALS:
+        return kind, {"ids": draw(st.lists(st.integers(1, 5), min_size=1, max_size=2)),
+                      "txid": draw(st.sampled_from("xy")), "transaction": b"signed"}
+    if kind == Kind.UNSIGN_WITHDRAWALS:
+        return kind, {"txid": draw(st.sampled_from("xy"))}
     if kind == Kind.DEPOSIT:
         return kind, {"uid": draw(st.integers(1, 3)), "coin": draw(st.integers(1, 2)),
                       "amount": draw(st.integers(0, 300)), "txid": draw(st.sampled_from("abcdef"))}

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from engine.codes import Kind, Result
+from engine.halt import Halt
 from ledger.pay_tries import LOCK_NS, PayTries
 from tests.engine.cold_house import HASH, NS_PER_S, ColdHouse
 
@@ -72,6 +73,25 @@ def test_who_may_not_log_in_any_more_is_logged_out(house):
                       lifetime_s=DAY_S)[0] == Result.UNKNOWN_USER
         one.must(Kind.SET_PERMISSIONS, uid=1, fields={"is_allow_login": None})
         log_in(one, 1, 4)
+
+
+def test_a_session_of_who_may_not_log_in_stops_the_house(house):
+    house.must(Kind.SET_PERMISSIONS, uid=1, fields={"is_allow_login": 0})
+    house.sessions.create(token(1), 1, house.ts_ns, house.ts_ns + DAY_S * NS_PER_S)
+    with pytest.raises(Halt, match="user 1 has a session and may not log in"):
+        house.core.check()
+
+
+def test_tries_of_nobody_stop_the_house(house):
+    house.pay_tries.add(3, house.ts_ns)
+    with pytest.raises(Halt, match="no user 3, who has tried a payment password"):
+        house.core.check()
+
+
+def test_a_user_without_accounts_stops_the_house(house):
+    house.users.add("carol", HASH, 2, house.ts_ns)
+    with pytest.raises(Halt, match="3 users and 0 coins, accounts of"):
+        house.core.check()
 
 
 def test_a_device_is_bound_named_anew_and_removed(house):

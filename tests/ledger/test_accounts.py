@@ -180,6 +180,13 @@ def test_a_dump_of_another_length_is_refused():
             Accounts.load(dumped + more)
 
 
+@pytest.mark.parametrize("coins, users", [(0, 2**32 - 1), (1, 2**32 - 1), (1000, 2**32 - 2),
+                                          (1001, 0), (2**32 - 1, 2**32 - 1)])
+def test_numbers_that_no_dump_has_are_refused_before_room_is_made(coins, users):
+    with pytest.raises(ValueError):
+        Accounts.load(coins.to_bytes(4, "little") + users.to_bytes(4, "little"))
+
+
 def test_a_coin_has_wallets_or_has_none():
     dumped = bytearray(opened().dump())
     dumped[8] = 2

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ledger.deposits import Deposits
 from ledger.digests import RunningHash, hash_of
 from ledger.nonces import Nonces
+from ledger.pay_tries import LOCK_NS, PayTries
 from ledger.sessions import Sessions
 from ledger.users import Users, packed
 from ledger.withdrawals import Withdrawals
@@ -60,6 +61,18 @@ def filled_nonces():
     return nonces
 
 
+def filled_pay_tries():
+    pay_tries = PayTries()
+    pay_tries.add(1, S)
+    pay_tries.add(2, S)
+    pay_tries.add(1, 2 * S)
+    pay_tries.add(3, 2 * S)
+    pay_tries.add(2, LOCK_NS + S)
+    pay_tries.clear(3)
+    pay_tries.clear(4)
+    return pay_tries
+
+
 def filled_withdrawals():
     withdrawals = Withdrawals()
     for request_id in ("a", "b", "c"):
@@ -79,7 +92,8 @@ def filled_withdrawals():
     (filled_nonces(), lambda nonces: nonces._expires_ns.update(
         dict.fromkeys(nonces._expires_ns, 8 * S))),
     (filled_withdrawals(), lambda withdrawals: setattr(withdrawals.get(3), "amount", 99)),
-], ids=["users", "sessions", "deposits", "nonces", "withdrawals"])
+    (filled_pay_tries(), lambda pay_tries: pay_tries._tries.update({2: (1, LOCK_NS)})),
+], ids=["users", "sessions", "deposits", "nonces", "withdrawals", "pay_tries"])
 def test_what_goes_past_the_store_is_noticed(store, tamper):
     assert store.check() == []
     again = type(store).load(store.dump())

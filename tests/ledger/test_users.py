@@ -44,6 +44,14 @@ def test_uids_are_places():
         assert users.get(uid) is None
 
 
+def test_only_those_who_registered_are_there():
+    users = filled()
+    there = len(users)
+    assert [uid in users for uid in (1, there)] == [True, True]
+    for uid in (0, there + 1, -1, 2**32, 2**64 - 1):
+        assert uid not in users and users.get(uid) is None and not users.is_active(uid)
+
+
 def test_a_name_cannot_be_taken_twice():
     users = filled()
     with pytest.raises(ValueError):
@@ -70,6 +78,20 @@ def test_who_may_not_log_in_is_not_active():
         assert users.is_active(2) and users.get(2).active and users.check() == []
 
 
+def test_a_sub_account_is_no_user_by_name_and_never_active():
+    users = filled()
+    assert users.add_sub_account("Alice", 7).uid == 3
+    for one in (users, reloaded(users)):
+        assert one.by_name("alice").uid == 1 and one.sub_account("aLICE").uid == 3
+        assert one.by_name("\x1fAlice") is None and one.sub_account("straße") is None
+        assert [one.is_person(uid) for uid in (0, 1, 2, 3, 4)] == [False, True, True, False, False]
+        assert one.person(3) is None and one.person(2) == one.get(2)
+        one.change(3, permissions={"is_allow_login": 1})
+        assert not one.is_active(3) and not one.get(3).active and one.check() == []
+    with pytest.raises(ValueError):
+        users.add_sub_account("ALICE", 8)
+
+
 def test_a_user_is_as_it_was_when_asked_for():
     users = filled()
     before = users.get(1)
@@ -93,6 +115,9 @@ def test_check_notices_what_is_broken():
     users = filled()
     users._barred.clear()
     assert "users [2]" in users.check()[0]
+    users = filled()
+    users.change(2, group=3)
+    assert "user 2, 'straße', is of group 3" in users.check()[0]
 
 
 @pytest.mark.parametrize("name, expected", [
@@ -106,7 +131,8 @@ def test_usernames(name, expected):
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.text(min_size=3, max_size=8), unique_by=str.casefold, max_size=8))
+@given(st.lists(st.text(min_size=3, max_size=8).filter(is_username), unique_by=str.casefold,
+                max_size=8))
 def test_any_names_survive_a_dump(names):
     users = Users()
     for name in names:

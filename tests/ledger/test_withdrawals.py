@@ -86,13 +86,78 @@ def test_a_closed_record_cannot_be_changed_through_a_copy():
 
 
 def test_load_refuses_what_contradicts_itself():
-    records, remembered = filled().dump()
+    records, remembered, signed = filled().dump()
     with pytest.raises(ValueError):
-        Withdrawals.load([records, remembered[:1]])
+        Withdrawals.load([records, remembered[:1], signed])
     with pytest.raises(ValueError):
-        Withdrawals.load([[records[0][:-1], *records[1:]], remembered])
+        Withdrawals.load([[records[0][:-1], *records[1:]], remembered, signed])
     with pytest.raises(ValueError):
-        Withdrawals.load([[b"", *records[1:]], remembered])
+        Withdrawals.load([[b"", *records[1:]], remembered, signed])
+
+
+def test_a_dump_without_transactions_is_loaded():
+    store = filled()
+    assert Withdrawals.load(store.dump()[:2]).digest() == store.digest()
+
+
+# -- signed ones ----------------------------------------------------------------------------------
+
+def signed():
+    """4 to 7 approved, then 7 and 5 signed with `one`, 4 with `two`; 5 is finished."""
+    store = filled()
+    for number in (5, 6, 7):
+        store.request(1, **REQUEST)
+        store.approve(store.get(number))
+    store.sign([store.get(7), store.get(5)], "one", b"first")
+    store.sign([store.get(4)], "two", b"second")
+    store.finish(store.get(5), "one")
+    return store
+
+
+@pytest.mark.parametrize("store", [signed(), reloaded(signed())], ids=["live", "reloaded"])
+def test_signed_ones_are_found_with_their_transactions(store):
+    assert store.check() == []
+    assert list(store.signed) == [("one", 1, (7, 5), b"first", 1), ("two", 1, (4,), b"second", 1)]
+    assert store.signed.get("two").ids == (4,) and store.signed.get("three") is None
+    assert [store.get(number).txid for number in (4, 5, 6, 7)] == ["two", "one", None, "one"]
+    assert ids(store.listed(Status.SIGNED)) == [7, 4]
+    assert ids(store.approved(1)) == [6] and ids(store.approved(2)) == []
+    assert ids(store.open_ones()) == [1, 4, 6, 7] and store.open_count(1) == 4
+
+
+def test_a_transaction_is_dropped_with_its_last_withdrawal():
+    store = signed()
+    store.finish(store.get(7), "one")
+    assert [one.txid for one in store.signed] == ["two"] and store.check() == []
+    store.finish(store.get(4), "two")
+    assert len(store.signed) == 0 and store.check() == []
+    assert reloaded(store).digest() == store.digest()
+
+
+def test_a_transaction_that_is_given_up_leaves_no_trace():
+    store = signed()
+    before = store.digest()
+    store.sign([store.get(6)], "three", b"third")
+    assert store.digest() != before
+    with pytest.raises(ValueError):
+        store.signed.add(store.signed.get("three"))
+    assert store.unsign("three") == (6,)
+    assert store.digest() == before and store.check() == []
+    with pytest.raises(KeyError):
+        store.unsign("three")
+
+
+@pytest.mark.parametrize("change, fault", [
+    ({"unfinished": 2}, "running hash"), ({"unfinished": 0}, "0 to finish"),
+    ({"ids": (7, 7)}, "is kept with"), ({"ids": (7, 4)}, "a second time"),
+    ({"ids": (6, 1)}, "[] are signed, 1 said to be"), ({"coin": 2}, "[] are signed, 1 said to be"),
+    ({"txid": "three"}, "is kept with"),
+])
+def test_check_notices_a_transaction_that_does_not_fit(change, fault):
+    store = signed()
+    kept = store.signed._by_txid
+    kept["one"] = kept["one"]._replace(**change)
+    assert any(fault in text for text in store.check()), store.check()
 
 
 def broken(store, how):
@@ -143,7 +208,7 @@ def test_check_notices_what_is_broken(how, fault):
 @given(st.builds(
     Withdrawal, id=st.just(1), uid=st.integers(1, 2**32 - 2), coin=st.integers(1, 1000),
     amount=st.integers(1, 2**63 - 1), fee=st.integers(0, 2**63 - 1),
-    address=st.text(min_size=1, max_size=128), status=st.sampled_from([1, 2, 3, 4]),
+    address=st.text(min_size=1, max_size=128), status=st.sampled_from([1, 2, 3, 4, 5]),
     txid=st.none() | st.text(min_size=1, max_size=128), requested_ns=st.integers(0, 2**63 - 1),
     request_id=st.none() | st.text(st.characters(max_codepoint=127), min_size=1, max_size=36),
     whole=st.booleans()))

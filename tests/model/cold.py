@@ -7,11 +7,14 @@ and, on OK, the value of docs/commands.md (None: there is none).
 from collections.abc import Iterator
 
 from engine.codes import HouseAccount, PairStatus, Result, SelfTrade, WithdrawalStatus
-from tests.model import cold_balances, cold_mining, cold_users, commands
+from tests.model import (
+    cold_accounts, cold_balances, cold_mining, cold_payouts, cold_users, commands,
+)
 from tests.model.money import is_amount
-from tests.model.state import Coin, Pair, User
+from tests.model.state import Coin, Pair, User, person
 
-OPEN_STATUSES = (WithdrawalStatus.REQUESTED, WithdrawalStatus.APPROVED)
+REJECTABLE = (WithdrawalStatus.REQUESTED, WithdrawalStatus.APPROVED)
+OPEN_STATUSES = (*REJECTABLE, WithdrawalStatus.SIGNED)
 FEE_RATE_MAX_PPM = 999_999
 SCALE_MAX = 8
 OPEN_WITHDRAWALS_MAX = 1_000     # of one user
@@ -82,12 +85,13 @@ def register_user(model, c: commands.RegisterUser) -> tuple[int, object]:
     if any(user.username.casefold() == c.username.casefold() for user in model.users.values()):
         return Result.USER_EXISTS, None
     uid = len(model.users) + 1
-    model.users[uid] = User(uid, c.username, c.source)
+    model.users[uid] = User(uid, c.username, c.source, c.group)
+    cold_accounts.note_contacts(model, model.users[uid], phone=c.phone, email=c.email)
     return Result.OK, uid
 
 
 def set_withdraw_address(model, c: commands.SetWithdrawAddress) -> tuple[int, object]:
-    if c.uid not in model.users:
+    if person(model, c.uid) is None:
         return Result.UNKNOWN_USER, None
     if c.coin not in model.coins:
         return Result.UNKNOWN_COIN, None
@@ -174,7 +178,7 @@ def reject_withdrawal(model, c: commands.RejectWithdrawal) -> tuple[int, object]
         return Result.UNKNOWN_WITHDRAWAL, None
     if withdrawal["status"] == WithdrawalStatus.REJECTED:
         return Result.OK, dict(withdrawal)
-    if withdrawal["status"] not in OPEN_STATUSES:
+    if withdrawal["status"] not in REJECTABLE:
         return Result.WRONG_STATE, None
     withdrawal["status"] = int(WithdrawalStatus.REJECTED)
     model.money.release(withdrawal["uid"], withdrawal["coin"], withdrawal["amount"])
@@ -189,7 +193,8 @@ def finish_withdrawal(model, c: commands.FinishWithdrawal) -> tuple[int, object]
         return Result.BAD_TXID, None
     if withdrawal["status"] == WithdrawalStatus.FINISHED and withdrawal["txid"] == c.txid:
         return Result.OK, dict(withdrawal)
-    if withdrawal["status"] != WithdrawalStatus.APPROVED:
+    if (withdrawal["status"] != WithdrawalStatus.APPROVED
+            and (withdrawal["status"], withdrawal["txid"]) != (WithdrawalStatus.SIGNED, c.txid)):
         return Result.WRONG_STATE, None
     withdrawal["status"] = int(WithdrawalStatus.FINISHED)
     withdrawal["txid"] = c.txid
@@ -219,4 +224,6 @@ HANDLERS = {
     **cold_users.HANDLERS,
     **cold_balances.HANDLERS,
     **cold_mining.HANDLERS,
+    **cold_payouts.HANDLERS,
+    **cold_accounts.HANDLERS,
 }

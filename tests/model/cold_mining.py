@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine.codes import HouseAccount, Result
 from tests.model import commands
 from tests.model.money import AMOUNT_MAX, is_amount
-from tests.model.state import Miner, Mining
+from tests.model.state import Miner, Mining, person
 
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -34,7 +34,7 @@ def set_mining(model, c: commands.SetMining) -> tuple[int, object]:
 def open_wallet(model, c: commands.OpenWallet) -> tuple[int, object]:
     if model.mining is None:
         return Result.NO_MINING, None
-    if c.uid not in model.users:
+    if person(model, c.uid) is None:
         return Result.UNKNOWN_USER, None
     miner = miner_of(model, c.uid)
     if miner is None:

@@ -5,7 +5,7 @@ Each function checks, in the order of its lines, and only then changes something
 
 from engine.codes import Result
 from tests.model import commands
-from tests.model.state import User
+from tests.model.state import User, person
 
 SECOND_NS = 1_000_000_000
 LOCK_NS = 15 * 60 * SECOND_NS
@@ -28,7 +28,7 @@ def is_text(text: object, length_max: int) -> bool:
 # Sessions and passwords
 
 def create_session(model, c: commands.CreateSession) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     # Chosen: who may not log in is answered as if it were not there.
     if user is None or user.permissions.get("is_allow_login") == 0:
         return Result.UNKNOWN_USER, None
@@ -58,7 +58,7 @@ def end_session(model, c: commands.EndSession) -> tuple[int, object]:
 
 
 def set_password(model, c: commands.SetPassword) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     if c.keep_token_digest is not None and len(c.keep_token_digest) != 32:
@@ -69,7 +69,7 @@ def set_password(model, c: commands.SetPassword) -> tuple[int, object]:
 
 
 def set_pay_password(model, c: commands.SetPayPassword) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     user.pay_password_hash = c.password_hash
@@ -83,7 +83,7 @@ def pay_tries(user: User, ts_ns: int) -> list[int]:
 
 
 def try_pay_password(model, c: commands.TryPayPassword) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     if user.pay_password_hash is None:
@@ -101,7 +101,7 @@ def try_pay_password(model, c: commands.TryPayPassword) -> tuple[int, object]:
 
 
 def clear_pay_tries(model, c: commands.ClearPayTries) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     user.pay_tries = []
@@ -111,7 +111,7 @@ def clear_pay_tries(model, c: commands.ClearPayTries) -> tuple[int, object]:
 # Fields and devices
 
 def set_fields(model, c, subject: str, is_value) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     if not c.fields:
@@ -154,7 +154,7 @@ def set_identity(model, c: commands.SetIdentity) -> tuple[int, object]:
 
 
 def bind_device(model, c: commands.BindDevice) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     if not (is_text(c.device_id, 128) and is_text(c.name, 64) and is_text(c.os, 64)):
@@ -166,7 +166,7 @@ def bind_device(model, c: commands.BindDevice) -> tuple[int, object]:
 
 
 def remove_device(model, c: commands.RemoveDevice) -> tuple[int, object]:
-    user = model.users.get(c.uid)
+    user = person(model, c.uid)
     if user is None:
         return Result.UNKNOWN_USER, None
     if c.device_id not in user.devices:

@@ -123,6 +123,8 @@ class RegisterUser(Cold):
     password_hash: str = "$argon2id$of-nothing"
     group: int = 1
     source: int | None = None
+    email: str | None = None
+    phone: str | None = None
 
 
 @dataclass(slots=True)
@@ -350,6 +352,126 @@ class SignIn(Cold):
     KIND: ClassVar[int] = Kind.SIGN_IN
     uid: int
     day: int
+
+
+@dataclass(slots=True)
+class AddAccount(Cold):
+    KIND: ClassVar[int] = Kind.ADD_ACCOUNT
+    username: str
+    password_hash: str
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(slots=True)
+class AddSubAccount(Cold):
+    KIND: ClassVar[int] = Kind.ADD_SUB_ACCOUNT
+    uid: int
+    name: str
+    theory_speed: int
+    description: str
+    worker_count: int
+
+
+@dataclass(slots=True)
+class SetContact(Cold):
+    KIND: ClassVar[int] = Kind.SET_CONTACT
+    uid: int
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(slots=True)
+class SetFees(Cold):
+    KIND: ClassVar[int] = Kind.SET_FEES
+    account: int
+    fee_type: int | None = None
+    fee: int | None = None
+    refer: int | None = None
+    commission: int | None = None
+    bch_pps_fee: int | None = None
+    bch_commission: int | None = None
+
+
+@dataclass(slots=True)
+class SetCoinHarvest(Cold):
+    KIND: ClassVar[int] = Kind.SET_COIN_HARVEST
+    account: int
+    coin: int
+    address: str
+    min: int
+
+
+@dataclass(slots=True)
+class SetMoneyHarvest(Cold):
+    KIND: ClassVar[int] = Kind.SET_MONEY_HARVEST
+    account: int
+    province: str
+    city: str
+    bank: str
+    branch: str
+    owner: str
+    number: str
+    min: int
+
+
+@dataclass(slots=True)
+class SetCoinToMoney(Cold):
+    KIND: ClassVar[int] = Kind.SET_COIN_TO_MONEY
+    account: int
+    auto: bool
+
+
+@dataclass(slots=True)
+class LockAccount(Cold):
+    KIND: ClassVar[int] = Kind.LOCK_ACCOUNT
+    account: int
+    locked: bool
+
+
+@dataclass(slots=True)
+class AddObserver(Cold):
+    KIND: ClassVar[int] = Kind.ADD_OBSERVER
+    account: int
+    token: bytes
+    rights: int
+    remark: str | None = None
+
+
+@dataclass(slots=True)
+class ChangeObserver(Cold):
+    KIND: ClassVar[int] = Kind.CHANGE_OBSERVER
+    id: int
+    rights: int | None = None
+    remark: str | None = None
+
+
+@dataclass(slots=True)
+class RemoveObserver(Cold):
+    KIND: ClassVar[int] = Kind.REMOVE_OBSERVER
+    id: int
+
+
+@dataclass(slots=True)
+class AddGroup(Cold):
+    KIND: ClassVar[int] = Kind.ADD_GROUP
+    account: int
+    name: str
+
+
+@dataclass(slots=True)
+class RenameGroup(Cold):
+    KIND: ClassVar[int] = Kind.RENAME_GROUP
+    account: int
+    id: int
+    name: str
+
+
+@dataclass(slots=True)
+class RemoveGroup(Cold):
+    KIND: ClassVar[int] = Kind.REMOVE_GROUP
+    account: int
+    id: int
 
 
 def encode_batch(batch) -> bytes:

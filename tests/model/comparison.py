@@ -20,6 +20,11 @@ DEPTH_LEVELS = 1_000
 LAST_TRADES = 1_000
 VIEW_FIELDS = ("order_id", "uid", "pair", "side", "type", "tif", "flags", "status", "price", "qty",
                "remaining", "stop_price", "quote_amount", "client_id")
+USER_FIELDS = ("username", "source", "group", "email", "phone", "permissions", "profile",
+               "identity", "pay_password_hash")
+ACCOUNT_FIELDS = ("name", "master", "theory_speed", "description", "worker_count", "fee_type",
+                  "fee", "commission", "bch_pps_fee", "bch_commission", "refer", "coin_to_money",
+                  "locked")
 
 
 class Disagreement(AssertionError):
@@ -91,18 +96,54 @@ def compare_state(core, model: Model) -> None:
         compare_orders(core, model, uid)
         compare_user(core, model, uid)
     compare_mining(core, model)
+    compare_accounts(core, model)
 
 
 def compare_user(core, model: Model, uid: int) -> None:
     """Fields, devices, sessions, tries."""
     given, wanted = core.users.get(uid), model.users[uid]
-    for name in ("username", "source", "permissions", "profile", "identity", "pay_password_hash"):
+    for name in USER_FIELDS:
         require_equal(f"{name} of user {uid}", getattr(given, name), getattr(wanted, name))
     require_equal(f"devices of user {uid}", [tuple(device) for device in given.devices],
                   [(device_id, *texts) for device_id, texts in wanted.devices.items()])
+    require_equal(f"addresses of user {uid}", dict(given.withdraw_addresses), wanted.addresses)
     require_equal(f"sessions of user {uid}", core.sessions.of_user(uid), list(wanted.sessions))
     require_equal(f"pay tries of user {uid}", core.pay_tries.count(uid, model.ts_ns),
                   len(cold_users.pay_tries(wanted, model.ts_ns)))
+
+
+def compare_accounts(core, model: Model) -> None:
+    """Sub-accounts, by number, name and master; observers; who is found by phone and mail."""
+    require_equal("numbers of sub-accounts", [account.number for account in core.sub_accounts],
+                  list(model.accounts))
+    for number, account in model.accounts.items():
+        given = core.sub_accounts.get(number)
+        for name in ACCOUNT_FIELDS:
+            require_equal(f"{name} of sub-account {number}", getattr(given, name),
+                          getattr(account, name))
+        require_equal(f"coins of sub-account {number}",
+                      {coin: rest for coin, *rest in given.coin_harvests},
+                      {coin: list(rest) for coin, rest in account.coin_harvests.items()})
+        require_equal(f"bank of sub-account {number}",
+                      given.money_harvest and tuple(given.money_harvest), account.money_harvest)
+        require_equal(f"groups of sub-account {number}", list(map(tuple, given.groups)),
+                      list(account.groups.items()))
+        require_equal(f"sub-account {account.name}",
+                      core.users.sub_account(account.name.upper()).uid, number)
+    for uid in model.users:
+        require_equal(f"sub-accounts of user {uid}", list(core.sub_accounts.of_master(uid)), [
+            account.number for account in model.accounts.values() if account.master == uid])
+        require_equal(f"links of sub-account {uid}",
+                      [tuple(link) for link in core.observers.of_account(uid)],
+                      [(link_id, *astuple(link)) for link_id, link in model.observers.items()
+                       if link.account == uid])
+    for link_id, link in model.observers.items():
+        require_equal(f"token of link {link_id}", core.observers.by_token(link.token).id, link_id)
+    require_equal("number of links", len(core.observers), len(model.observers))
+    for what, text, _ in set(model.contacts):
+        find = core.contacts.by_phone if what == "phone" else core.contacts.by_email
+        require_equal(f"users of {what} {text}", find(core.users, text),
+                      [uid for *entry, uid in model.contacts if entry == [what, text]])
 
 
 def compare_mining(core, model: Model) -> None:

@@ -16,7 +16,7 @@ from tests.model import cold
 from tests.model.book import BUY, HAS_CLIENT_ID, POST_ONLY, SELL, STOP_TYPES, Order
 from tests.model.commands import AmendOrder, CancelAll, CancelOrder, Cold, Malformed, PlaceOrder
 from tests.model.money import AMOUNT_MAX, Money, ModelFault
-from tests.model.state import Coin, Miner, Mining, Pair, User
+from tests.model.state import Account, Coin, Miner, Mining, Observer, Pair, User
 
 CLOSED_KEPT = 10_000
 CLIENT_ID_CHARACTERS = frozenset(
@@ -55,8 +55,13 @@ class Model:
         self.money = Money()
         self.deposits: set[tuple] = set()         # (coin, txid, uid)
         self.withdrawals: dict[int, dict] = {}
+        self.transactions: dict[str, tuple] = {}  # every one ever signed: txid -> (ids, bytes)
         self.requests: dict[tuple, Cold] = {}     # (who asked, request id) -> the command
         self.freezes = defaultdict(int)           # (user, coin, whose: cold_balances) -> units
+        self.accounts: dict[int, Account] = {}    # sub-accounts, by number
+        self.observers: dict[int, Observer] = {}
+        self.observers_made = 0
+        self.contacts: list[tuple] = []           # (phone or email, folded text, uid)
         self.mining: Mining | None = None
         self.miners: dict[int, Miner] = {}        # by wallet number
         self.open_orders_per_user = 0             # 0: no limit

@@ -43,11 +43,17 @@ class Pair:
         return price * qty * self.tick_lot_units
 
 
+SUB_ACCOUNT = 3           # the group of users that are sub-accounts
+
+
 @dataclass(slots=True)
 class User:
     uid: int
     username: str
     source: int | None = None                                         # 1 to 99
+    group: int = 1
+    phone: str | None = None
+    email: str | None = None
     orders: dict[int, Order] = field(default_factory=dict)            # the open ones, by order id
     open_client_ids: dict[bytes, Order] = field(default_factory=dict)
     closed_client_ids: dict[bytes, Order] = field(default_factory=dict)    # oldest first
@@ -61,6 +67,44 @@ class User:
     devices: dict[str, tuple[str, str]] = field(default_factory=dict)     # id -> (name, os)
     pay_password_hash: str | None = None
     pay_tries: list[int] = field(default_factory=list)                # times, ns
+
+
+def person(model, uid: int) -> User | None:
+    """The user of that number that somebody can log in as."""
+    user = model.users.get(uid)
+    return user if user is not None and user.group != SUB_ACCOUNT else None
+
+
+@dataclass(slots=True)
+class Account:
+    """What the pool knows of a sub-account."""
+    number: int
+    master: int
+    name: str
+    theory_speed: int = 0
+    description: str = ""
+    worker_count: int = 0
+    fee_type: int = 2
+    fee: int = 200            # rates are in 10^-4
+    commission: int = 0
+    bch_pps_fee: int = 200
+    bch_commission: int = 0
+    refer: int = 0
+    coin_to_money: bool = False
+    locked: bool = False
+    coin_harvests: dict[int, tuple[int, int]] = field(default_factory=dict)   # -> (min, when)
+    money_harvest: tuple | None = None
+    groups: dict[int, str] = field(default_factory=dict)
+    groups_made: int = 0
+
+
+@dataclass(slots=True)
+class Observer:
+    account: int
+    token: bytes
+    rights: int
+    created_ns: int
+    remark: str
 
 
 @dataclass(slots=True)

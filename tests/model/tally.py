@@ -63,6 +63,24 @@ RESULTS = {
         AMOUNT_TOO_LARGE""",
     "ClaimOre": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_AMOUNT NOT_ENOUGH_ORE
         AMOUNT_TOO_LARGE""",
+    "AddAccount": """OK BAD_USERNAME BAD_NAME BAD_PASSWORD_HASH BAD_EMAIL BAD_PHONE NO_CONTACT
+        USER_EXISTS ACCOUNT_EXISTS""",
+    "AddSubAccount": """OK UNKNOWN_USER BAD_NAME BAD_SPEED BAD_DESCRIPTION BAD_WORKER_COUNT
+        ACCOUNT_EXISTS""",
+    "SetContact": "OK UNKNOWN_USER NO_CONTACT BAD_EMAIL BAD_PHONE",
+    "SetFees": """OK UNKNOWN_ACCOUNT NO_CHANGE BAD_FEE_TYPE BAD_FEE BAD_REFER
+        BAD_COMMISSION""",
+    "SetCoinHarvest": "OK UNKNOWN_ACCOUNT UNKNOWN_COIN BAD_ADDRESS BAD_MIN",
+    "SetMoneyHarvest": "OK UNKNOWN_ACCOUNT BAD_BANK BAD_MIN",
+    "SetCoinToMoney": "OK UNKNOWN_ACCOUNT",
+    "LockAccount": "OK UNKNOWN_ACCOUNT",
+    "AddObserver": """OK UNKNOWN_ACCOUNT BAD_TOKEN BAD_RIGHTS BAD_REMARK OBSERVER_EXISTS
+        TOO_MANY_OBSERVERS""",
+    "ChangeObserver": "OK UNKNOWN_OBSERVER NO_CHANGE BAD_RIGHTS BAD_REMARK",
+    "RemoveObserver": "OK UNKNOWN_OBSERVER",
+    "AddGroup": "OK UNKNOWN_ACCOUNT BAD_NAME GROUP_EXISTS TOO_MANY_GROUPS",
+    "RenameGroup": "OK UNKNOWN_ACCOUNT UNKNOWN_GROUP BAD_NAME GROUP_EXISTS",
+    "RemoveGroup": "OK UNKNOWN_ACCOUNT UNKNOWN_GROUP",
     "SignIn": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_DAY SIGNED_IN_ALREADY
         AMOUNT_TOO_LARGE""",
 }
@@ -98,6 +116,7 @@ EXPECTED = [
     ("pay tries", "forgotten", "15 minutes later"), ("pay tries", "unlocked", "15 minutes later"),
     ("pay tries", "unlocked", "to the nanosecond"),
     ("sessions", "ended", "by a permission"),
+    *[("sub-account", "traded", "as " + what) for what in ("taker", "maker")],
 ]
 
 
@@ -140,6 +159,8 @@ class Tally:
                 stops[seq] += 1
             elif kind == EventKind.TRADE:
                 trades[seq] += 1
+                for uid, what in ((user, "taker"), (maker_user, "maker")):
+                    counts["sub-account", "traded", "as " + what] += uid in model.accounts
                 if user == maker_user:
                     counts["self-trade", mode, "traded"] += 1
         for number in stops.values():

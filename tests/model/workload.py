@@ -2,7 +2,8 @@
 
 `Workload` looks at the model it drives, to name orders that are open; the same seed gives the same
 commands. One pair each for the ways to treat a self-trade; a fifth's amounts reach 2^63 - 1; on a
-sixth what was mined is traded. What is about users, balances and mining is in files of its own.
+sixth what was mined is traded. What is about users, balances, mining and sub-accounts is in files
+of its own.
 """
 
 import random
@@ -11,7 +12,7 @@ from dataclasses import replace
 from engine.codes import (
     Kind, OrderFlag, OrderType, PairStatus, SelfTrade, Side, Tif, WithdrawalStatus,
 )
-from tests.model import workload_balances, workload_mining, workload_users
+from tests.model import workload_accounts, workload_balances, workload_mining, workload_users
 from tests.model.commands import (
     AddCoin, AddPair, AmendOrder, ApproveWithdrawal, BindDevice, BuyForce, CancelAll, CancelOrder,
     ClaimOre, ClearPayTries, CreateSession, CreditBalance, DebitBalance, Deposit, ExtractOre,
@@ -70,7 +71,8 @@ def listings() -> list:
         AddPair("BIG/VAST", 0, 0, 1, 0, 1, int(SelfTrade.CANCEL_MAKER)),
         AddPair("ORE/USD", 2, 2, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
     ]
-    commands += [RegisterUser(f"user{number}") for number in range(1, USERS + 1)]
+    commands += [RegisterUser(f"user{number}", email="Shop@example.org", phone=f"+86 13{number}")
+                 for number in range(1, USERS + 1)]
     for uid in range(1, USERS + 1):
         for coin in SPENDING_COINS:
             commands.append(SetWithdrawAddress(uid, coin, f"address-{uid}-{coin}"))
@@ -82,7 +84,7 @@ def listings() -> list:
         commands.append(Deposit(1, coin, 2**62, "wide-1"))
         commands.append(Deposit(2, coin, AMOUNT_MAX - 2**62, "wide-2"))
         commands.append(Deposit(3, coin, 1, "wide-3"))
-    return commands + workload_mining.opening()
+    return commands + workload_accounts.opening() + workload_mining.opening()
 
 
 class Workload:
@@ -439,4 +441,5 @@ class Workload:
         (cancel_by_client_id, 2), (cancel_all, 0.2), (amend, 12), (malformed, 0.4), (deposit, 1),
         (withdrawal, 0.7), (withdrawal_step, 1), (setting, 1.2), (of_nobody, 0.6),
         *workload_users.MAKERS, *workload_balances.MAKERS, *workload_mining.MAKERS,
+        *workload_accounts.MAKERS,
     )

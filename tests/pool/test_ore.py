@@ -310,6 +310,14 @@ def test_what_cannot_be_done_changes_nothing(kind, args, error):
     assert miners.dump() == dumped and miners.check() == []
 
 
+def test_what_all_have_claimed_is_added_up():
+    miners = opened(7, 8, 9)
+    later_ns = START_NS + 60 * NS_PER_S
+    for uid, amount in ((7, 6_000), (9, 1), (9, 5)):
+        miners.claim(uid, amount, later_ns)
+    assert (miners.all_claimed(), Miners().all_claimed()) == (6_006, 0)
+
+
 def test_claims_beyond_all_64_bits_are_refused():
     miners = Miners.load(spoiled(opened(1), 1, claimed=AMOUNT_MAX - 5, accrued=10))
     with pytest.raises(ValueError):

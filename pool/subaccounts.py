@@ -1,0 +1,203 @@
+"""The pool's sub-accounts: whose they are, what they pay, how they are paid, and their groups.
+
+A sub-account's number is that of its ledger account; money, name look-up and payment addresses are
+there. What is here is one packed record each, unpacked when asked for. With two coins, a bank, a
+description and two groups it takes about 460 bytes, its ledger account some 490 more.
+
+Invariants (`check`): each account is in its master's list, and in no other; no rate is out of
+range, no commission above its fee; a coin has one setting; groups have numbers below the next one,
+and no name twice; numbers rise; the running hash is that of all records.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgpack
+
+from pool.records import Records
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+ACCOUNTS_PER_MASTER_MAX = 1_000
+GROUPS_MAX = 100
+GROUP_ID_MAX = 2**32 - 1
+RATE_MAX = 9_999            # 10^-4: below 1
+FPPS = 2                    # engine.codes.FeeType
+FEE_DEFAULT = 200
+MASTER = struct.Struct("<I")
+
+
+class CoinHarvest(NamedTuple):
+    """How a coin is paid out; the address is the ledger account's."""
+    coin: int
+    min: int                # units; 0: not by itself
+    updated_ns: int
+
+
+class MoneyHarvest(NamedTuple):
+    """The bank account that CNY are paid to."""
+    province: str
+    city: str
+    bank: str
+    branch: str
+    owner: str
+    number: str
+    min: int                # 0.01 CNY; 0: not by itself
+    updated_ns: int
+
+
+class Group(NamedTuple):
+    """A name under which an account sorts its workers."""
+    id: int
+    name: str
+
+
+class SubAccount(NamedTuple):
+    """A sub-account as it was when asked for: a later change does not show in it."""
+    number: int
+    master: int                                 # uid
+    name: str                                   # as it was added
+    theory_speed: int = 0                       # 10^-8 PH/s
+    description: str = ""
+    worker_count: int = 0                       # as its master expects it
+    fee_type: int = FPPS                        # engine.codes.FeeType
+    fee: int = FEE_DEFAULT                      # rates are in 10^-4
+    commission: int = 0
+    bch_pps_fee: int = FEE_DEFAULT
+    bch_commission: int = 0
+    refer: int = 0                              # a user or sub-account; 0: none
+    coin_harvests: tuple[CoinHarvest, ...] = ()     # one a coin
+    money_harvest: MoneyHarvest | None = None
+    coin_to_money: bool = False                 # sell what is earned
+    locked: bool = False                        # pay nothing out
+    groups: tuple[Group, ...] = ()              # in the order of their beginning
+    next_group: int = 1
+
+    def coin_harvest(self, coin: int) -> CoinHarvest | None:
+        return next((harvest for harvest in self.coin_harvests if harvest.coin == coin), None)
+
+    def group(self, group_id: int) -> Group | None:
+        return next((group for group in self.groups if group.id == group_id), None)
+
+    def group_named(self, name: str) -> Group | None:
+        return next((group for group in self.groups if group.name == name), None)
+
+
+def is_account_name(text: str) -> bool:
+    """What may stand before the dot of a worker's full name."""
+    return NAME.fullmatch(text) is not None
+
+
+class SubAccounts:
+    """All sub-accounts of a house."""
+
+    __slots__ = ("_records", "_by_master")
+
+    def __init__(self):
+        self._records = Records()
+        self._by_master: dict[int, tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._records
+
+    def __iter__(self) -> Iterator[SubAccount]:
+        """In the order of their numbers, which is that of their beginning."""
+        return map(self.get, self._records)
+
+    def get(self, number: int) -> SubAccount | None:
+        record = self._records.get(number)
+        return None if record is None else unpacked(number, record)
+
+    def of_master(self, uid: int) -> tuple[int, ...]:
+        """The numbers of a user's sub-accounts, oldest first."""
+        return self._by_master.get(uid, ())
+
+    def add(self, number: int, master: int, name: str, **fields: Any) -> SubAccount:
+        """Keep a new sub-account, whose number is higher than all before it."""
+        account = SubAccount(number, master, name, **fields)
+        self._records.add(number, packed(account))
+        self._by_master[master] = (*self.of_master(master), number)
+        return account
+
+    def change(self, number: int, **fields: Any) -> SubAccount:
+        """Set fields of a sub-account but number and master; KeyError where there is none."""
+        account = self.get(number)
+        if account is None:
+            raise KeyError(number)
+        account = account._replace(**fields)
+        self._records.change(number, packed(account))
+        return account
+
+    def digest(self) -> bytes:
+        """The running hash. O(1)."""
+        return self._records.digest()
+
+    def dump(self) -> list:
+        return self._records.dump()
+
+    @classmethod
+    def load(cls, dumped: list) -> "SubAccounts":
+        """What `dump` gave, as sub-accounts again; ValueError where it is not whole."""
+        accounts = cls()
+        accounts._records = Records.load(dumped)
+        by_master: dict[int, list[int]] = {}
+        for number, record in zip(*dumped):
+            by_master.setdefault(*MASTER.unpack_from(record), []).append(number)
+        accounts._by_master = {master: tuple(own) for master, own in by_master.items()}
+        return accounts
+
+    def check(self) -> list[str]:
+        """What is wrong, empty when every invariant holds."""
+        faults = self._records.check("the sub-accounts")
+        for account in self:
+            faults += [f"sub-account {account.number}: {fault}" for fault in faults_of(account)]
+            if account.number not in self.of_master(account.master):
+                faults.append(f"sub-account {account.number} is not among its master's")
+        listed = sum(map(len, self._by_master.values()))
+        if listed != len(self):
+            faults.append(f"{len(self)} sub-accounts, {listed} by master")
+        faults += [f"user {master} has {len(own)} sub-accounts"
+                   for master, own in self._by_master.items()
+                   if not 1 <= len(own) <= ACCOUNTS_PER_MASTER_MAX]
+        return faults
+
+
+def faults_of(account: SubAccount) -> list[str]:
+    """What is wrong with a sub-account by itself."""
+    faults = []
+    fees = (account.fee, account.bch_pps_fee)
+    commissions = (account.commission, account.bch_commission)
+    if not all(0 <= commission <= fee <= RATE_MAX for commission, fee in zip(commissions, fees)):
+        faults.append(f"fees {fees}, commissions {commissions}")
+    coins = [harvest.coin for harvest in account.coin_harvests]
+    if len(coins) != len(set(coins)):
+        faults.append(f"settings for coins {coins}")
+    ids = [group.id for group in account.groups]
+    if ids != sorted(set(ids)) or not all(1 <= one < account.next_group for one in ids):
+        faults.append(f"groups {ids}, the next is {account.next_group}")
+    if len({group.name for group in account.groups}) != len(ids) or len(ids) > GROUPS_MAX:
+        faults.append(f"{len(ids)} groups, or one name twice")
+    return faults
+
+
+def packed(account: SubAccount) -> bytes:
+    """A sub-account without its number, as bytes: the master, all else as msgpack.
+
+    So a load, which needs the master only, leaves the rest as it is.
+    """
+    return MASTER.pack(account.master) + msgpack.packb(account[2:])
+
+
+def unpacked(number: int, record: bytes) -> SubAccount:
+    """What `packed` gave, as a sub-account again."""
+    account = SubAccount(number, *MASTER.unpack_from(record),
+                         *msgpack.unpackb(memoryview(record)[MASTER.size:]))
+    money = account.money_harvest
+    return account._replace(
+        coin_harvests=tuple(CoinHarvest(*harvest) for harvest in account.coin_harvests),
+        money_harvest=None if money is None else MoneyHarvest(*money),
+        groups=tuple(Group(*group) for group in account.groups))
