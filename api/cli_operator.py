@@ -94,8 +94,8 @@ def deposit(caller: dict, user: str, coin: str, amount: str, txid: str, by_uid: 
 
 
 @operator.command()
-@click.option("--status", type=click.Choice(["requested", "approved", "finished", "rejected"]),
-              help="Only these.")
+@click.option("--status", help="Only these.", type=click.Choice(
+    ["requested", "approved", "signed", "finished", "rejected"]))
 @click.option("--user", "user", help="Only this user's.")
 @click.option("--limit", type=int, help="At most so many, newest first.")
 @click.pass_obj

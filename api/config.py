@@ -8,18 +8,22 @@ wrong type or out of its range is a ConfigError that names it. Money and rates s
 import dataclasses
 import os
 import tomllib
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 
 from api import times
-from api.numbers import COUNT_MAX
+from api.numbers import COUNT_MAX, InputError, read
 
 ENVIRONMENT_PREFIX = "OREBOOK_"
 # Read by the command line for its own options, under names that look like ours.
 FOREIGN_KEYS = frozenset({"OREBOOK_OPERATOR_SECRET_KEY"})
 MAIL_MODES = ("outbox", "smtp")
 PORT_MAX = 65_535
+NODE_SCALE = 8              # decimals of a node's amounts
+PER_TRANSACTION_MAX = 1_000
+FEE_BLOCKS_MAX = 1_008
 
 
 class ConfigError(Exception):
@@ -112,6 +116,22 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class Wallet:
+    coin: str
+    url: str                            # of the node, with /wallet/NAME where it has several
+    user: str = ""                      # user and password, or cookie_file
+    password: str = field(default="", repr=False)
+    cookie_file: str = ""
+    chain: str = "main"                 # as the node names its network
+    confirmations: int = 6              # before a withdrawal is finished
+    fee_rate: str = ""                  # coins for 1,000 virtual bytes; "": the node estimates
+    fee_blocks: int = 6                 # for that estimate
+    max_fee: str = "0.01"               # coins, of a whole transaction
+    max_per_transaction: int = 100      # withdrawals
+    poll_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     password: str = field(default="", repr=False)   # of the first start; "": a random one, printed
 
@@ -137,12 +157,13 @@ class Config:
     coins: tuple[Coin, ...] = DEFAULT_COINS
     pairs: tuple[Pair, ...] = DEFAULT_PAIRS
     credentials: tuple[Credential, ...] = ()
+    wallets: tuple[Wallet, ...] = ()
     operator: Operator = Operator()
 
 
 SECTIONS = {"server": Server, "data": Storage, "mail": Mail, "limits": Limits, "pool": Pool,
             "ore": Ore, "operator": Operator}
-TABLES = {"coins": Coin, "pairs": Pair, "credentials": Credential}
+TABLES = {"coins": Coin, "pairs": Pair, "credentials": Credential, "wallets": Wallet}
 
 
 def load(path: str | os.PathLike | None = None,
@@ -289,3 +310,33 @@ def _check(config: Config) -> None:
         times.zone(config.pool.timezone)
     except ValueError as error:
         raise ConfigError(f"[pool] timezone: {error}") from None
+    for wallet in config.wallets:
+        _check_wallet(wallet)
+        if sum(wallet.coin == other.coin for other in config.wallets) > 1:
+            raise ConfigError(f"[[wallets]] {wallet.coin}: a coin has one wallet")
+
+
+def _check_wallet(wallet: Wallet) -> None:
+    place = f"[[wallets]] {wallet.coin}"
+    try:
+        url = urllib.parse.urlsplit(wallet.url)
+        good = (url.scheme in ("http", "https") and url.hostname and url.port != 0
+                and url.username is None and not url.query and not url.fragment)
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"{place}: url: must be http://HOST:PORT, without a user in it")
+    if bool(wallet.user) != bool(wallet.password):
+        raise ConfigError(f"{place}: user and password: both or neither")
+    if bool(wallet.user) == bool(wallet.cookie_file):
+        raise ConfigError(f"{place}: either user and password, or cookie_file")
+    for key, least, most in (("confirmations", 1, COUNT_MAX), ("poll_seconds", 1, 3600),
+                             ("fee_blocks", 1, FEE_BLOCKS_MAX),
+                             ("max_per_transaction", 1, PER_TRANSACTION_MAX)):
+        if not least <= getattr(wallet, key) <= most:
+            raise ConfigError(f"{place}: {key}: must be {least} to {most}")
+    for key in ("fee_rate", "max_fee") if wallet.fee_rate else ("max_fee",):
+        try:
+            read(key, getattr(wallet, key), NODE_SCALE)
+        except InputError as error:
+            raise ConfigError(f"{place}: {error}") from None

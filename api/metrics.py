@@ -6,6 +6,7 @@ from prometheus_client import (
     CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from api.payouts.running import DIALECT as PAYOUTS
 from api.shell import Shell
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,6 +41,16 @@ class Metrics:
                                 self._shell.passwords.waiting)
         answers = CounterMetricFamily("orebook_answers", "Answers given: ok, refused, failed.",
                                       labels=("dialect", "call", "outcome"))
+        rounds = CounterMetricFamily("orebook_payout_rounds", "Looks after a wallet's payouts: ok, "
+                                     "not_now, short, refused, stuck, fault (docs/payouts.md).",
+                                     labels=("coin", "outcome"))
         for labels, count in self._shell.answers.items():
-            answers.add_metric(labels, count)
+            if labels[0] == PAYOUTS:
+                rounds.add_metric(labels[1:], count)
+            else:
+                answers.add_metric(labels, count)
         yield answers
+        yield rounds
+        yield GaugeMetricFamily("orebook_signed_transactions",
+                                "Transactions signed whose withdrawals are not all finished.",
+                                len(house.core.withdrawals.signed))

@@ -1,8 +1,9 @@
 """Runs a house: opens its folder, answers on its address, and ends it without losing an answer.
 
 The order of a start: the folder is locked and recovered, the first start's commands are sent, only
-then does anyone get in. The order of an end: no new connections and no new requests, the answers in
-flight go out, the journal is synced, the folder is free. A fail-stop ends the process too, with its
+then does anyone get in, and payouts begin. The order of an end: payouts stop where they are, no new
+connections and no new requests, the answers in flight go out, the journal is synced, the folder is
+free. A fail-stop ends the process too, with its
 reason and an exit code of its own.
 """
 
@@ -22,6 +23,8 @@ from api.app import make_app
 from api.auth.seal import Seal, SealError
 from api.config import Config
 from api.first_start import FirstStartFailed, first_start
+from api.payouts.running import paying
+from api.shell import SHELL
 from api.site import LimitedSite
 from engine import FolderLocked, Halt, House, HouseSettings, HouseStopped, JournalDamage
 
@@ -78,7 +81,9 @@ async def running(config: Config) -> AsyncIterator[Running]:
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=ANSWERS_OUT_S)
         await runner.setup()
         try:
-            yield Running(house, await _listen(runner, config, tls), new_password)
+            url = await _listen(runner, config, tls)
+            async with paying(house, config.wallets, app[SHELL].answers):
+                yield Running(house, url, new_password)
         finally:
             await runner.cleanup()
     finally:

@@ -59,7 +59,7 @@ OPERATIONS = (
     ), {"duplicate": False}),
     _call("list_withdrawals", "GET", "withdrawals", "Withdrawals, newest first.", (
         Field("status", "choice", "only those in this state", required=False,
-              choices=("requested", "approved", "finished", "rejected")),
+              choices=("requested", "approved", "finished", "rejected", "signed")),
         Field("user", "text", "only this user's, by name; looks at its last 1,000",
               required=False),
         Field("limit", "whole", "how many: 100, at most 1,000", required=False),
