@@ -18,7 +18,7 @@ test: build $(NODE)/.installed
 	$(BIN)/python -m pytest
 
 unit: build
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 bench: build
 	$(BIN)/orebook bench

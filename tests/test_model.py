@@ -308,6 +308,7 @@ def test_short_campaign():
     assert run.tally.missing() == []
 
 
+@pytest.mark.slow
 def test_a_campaign_finds_and_shrinks_a_fault(monkeypatch):
     """With a wrong rule in the model: it forgets client ids after 3 closed orders."""
     monkeypatch.setattr("tests.model.exchange.CLOSED_KEPT", 3)

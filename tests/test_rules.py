@@ -174,6 +174,7 @@ for name in ours:
 """
 
 
+@pytest.mark.slow
 def test_every_module_imports_alone_and_without_a_warning(tmp_path):
     """No module needs another of ours to have been imported before, compiled ones included."""
     ours = [module_of(path) for path in sources(".py", ".pyx", tops=TOP)]

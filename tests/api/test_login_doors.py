@@ -19,6 +19,9 @@ from engine import Kind, cold
 from tests.api.conftest import NO_PASSWORD
 from tests.api.user_centers import Hashing
 
+# Each test starts a house of its own.
+pytestmark = pytest.mark.slow
+
 RIGHT = "operator-password"
 # The path of each door's login, and what it calls name and password.
 DOORS = {

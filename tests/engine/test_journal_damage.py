@@ -66,6 +66,7 @@ def test_a_file_cut_at_any_byte_is_refused(directory, segment):
     assert commands_of(directory, SEGMENT_BYTES) == COMMANDS
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_loses_a_frame(directory, segment):
     path = directory / NAME
     for offset in range(len(segment)):

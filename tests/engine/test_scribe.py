@@ -23,6 +23,9 @@ from tests.engine.test_history import rows_of
 
 WAIT_S = 60
 
+# Each test starts a process or two.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):

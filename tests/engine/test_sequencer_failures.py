@@ -55,6 +55,7 @@ def last_seq(directory: Path) -> int:
     return Journal.open(directory, SEGMENT_BYTES).last_seq
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_survives_a_kill(tmp_path):
     acknowledged = 0
     for life in range(3):
