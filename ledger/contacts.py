@@ -106,6 +106,14 @@ class Contacts:
         if len(dumped) % ENTRY.size:
             raise ValueError(f"{len(dumped)} bytes are no entries of {ENTRY.size}")
         contacts = cls()
+        contacts._uids = dict(ENTRY.iter_unpack(dumped))
+        contacts._count = len(dumped) // ENTRY.size
+        if len(contacts._uids) == contacts._count:
+            contacts._hash.add_all(dumped[start:start + ENTRY.size]
+                                   for start in range(0, len(dumped), ENTRY.size))
+            return contacts
+        # Some have a phone or a mail together.
+        contacts = cls()
         for key, uid in ENTRY.iter_unpack(dumped):
             contacts._insert(key, uid)
         return contacts

@@ -179,8 +179,12 @@ class Users:
         """What `dump` gave, as users again; ValueError where names do not fit."""
         users = cls()
         records, barred = dumped
-        for record in records:
-            users._append(record)
+        users._records = records
+        users._by_name = dict(zip(
+            (username_of(record).casefold() for record in records), range(1, len(records) + 1)))
+        if len(users._by_name) != len(records):
+            raise ValueError(f"{len(records)} users with {len(users._by_name)} names")
+        users._hash.add_all(map(record_of, range(1, len(records) + 1), records))
         users._barred.update(barred)
         return users
 
