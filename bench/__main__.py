@@ -1,7 +1,7 @@
 """`python -m bench [SUBJECT…]`: runs benchmarks, prints tables, and writes all of it as JSON.
 
 Without a subject, or with `all`: everything but what has to be asked for, the peers (`peers` or
---peers), which must be installed, and `users`, which takes minutes and gigabytes.
+--peers), which must be installed, and `users` and `pool`, which take minutes and gigabytes.
 """
 
 import json
@@ -15,7 +15,7 @@ from rich.console import Console
 from bench import machine, report, users, workload
 
 SUBJECTS = ("matching", "journal", "replay", "http", "logins")
-ASKED_FOR = ("peers", "users")
+ASKED_FOR = ("peers", "users", "pool")
 # The peers' own table: the widest mix takes their trees and lists too long.
 PEER_MIXES = ("A", "B")
 
@@ -61,6 +61,7 @@ def main(subjects, json_path, repeat, mixes, count, user_count, cache, with_peer
                   "cache": cache, "python": peers_python},
         "users": {"count": user_count},
         "logins": {},
+        "pool": {},
     }
     console = Console()
     found = {"machine": machine.describe(), "results": {}}
