@@ -6,6 +6,7 @@ themselves, stops set off stops. Dump and load happen in the middle of it all.
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -197,7 +198,7 @@ class House(RuleBasedStateMachine):
             compare_bars(self.core, self.model)
 
 
-TestHouse = House.TestCase
+TestHouse = pytest.mark.slow(House.TestCase)
 TestHouse.settings = settings(
-    max_examples=120, stateful_step_count=50, deadline=None,
+    max_examples=200, stateful_step_count=50, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

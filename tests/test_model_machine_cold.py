@@ -4,6 +4,7 @@ A house of two coins, one of them mined, and three users who trade a little besi
 hold, what is frozen and what is mined meet. Dump and load happen in the middle of it all.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -180,7 +181,7 @@ class House(RuleBasedStateMachine):
         compare_state(self.core, self.model)
 
 
-TestHouse = House.TestCase
+TestHouse = pytest.mark.slow(House.TestCase)
 TestHouse.settings = settings(
     max_examples=60, stateful_step_count=50, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
