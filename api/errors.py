@@ -72,7 +72,7 @@ MEANINGS: dict[Result, Meaning] = {
     Result.BAD_DEVICE: Meaning(Fault.INPUT, "device: its id, name or system is malformed"),
     Result.BAD_RATE: Meaning(Fault.INPUT, "rate: out of range"),
     Result.BAD_FORCE: Meaning(Fault.INPUT, "force: must be more than zero"),
-    Result.BAD_DAY: Meaning(Fault.SYSTEM, "day: not today"),
+    Result.BAD_DAY: Meaning(Fault.INPUT, "day: not one that this can be done for now"),
     Result.BAD_SOURCE: Meaning(Fault.INPUT, "source_type: not known"),
     Result.BAD_IDS: Meaning(Fault.INPUT, "ids: 1 to 1,000 whole numbers, each once"),
     Result.BAD_TRANSACTION: Meaning(Fault.INPUT, "transaction: 1 to 102,400 bytes"),
@@ -90,6 +90,12 @@ MEANINGS: dict[Result, Meaning] = {
     Result.BAD_TOKEN: Meaning(Fault.SYSTEM, "the link could not be made"),
     Result.BAD_RIGHTS: Meaning(Fault.INPUT, "rights: none, or one that is not known"),
     Result.BAD_REMARK: Meaning(Fault.INPUT, "remark: more than 128 characters, or a control one"),
+    Result.BAD_DIFFICULTY: Meaning(Fault.INPUT, "difficulty: must be more than zero"),
+    Result.NO_SHARES: Meaning(Fault.INPUT, "accepted: no share, nor a rejected one"),
+    Result.BAD_TIME: Meaning(Fault.INPUT, "at: more than 600 s ago, or more than 60 s ahead"),
+    Result.BAD_WORKERS: Meaning(Fault.INPUT, "workers: must be 1 to 10,000 names"),
+    Result.BAD_BLOCKS: Meaning(Fault.INPUT, "blocks_today: must be 0 to 1,000,000"),
+    Result.BAD_SUBSIDY: Meaning(Fault.INPUT, "subsidy: must be more than zero"),
 
     Result.UNKNOWN_USER: Meaning(Fault.OPERATION, "user: not known"),
     Result.UNKNOWN_COIN: Meaning(Fault.INPUT, "coin: not listed"),
@@ -111,6 +117,7 @@ MEANINGS: dict[Result, Meaning] = {
     Result.ACCOUNT_EXISTS: Meaning(Fault.OPERATION, "userName: this sub-account's name is taken"),
     Result.OBSERVER_EXISTS: Meaning(Fault.SYSTEM, "the link could not be made, try again"),
     Result.GROUP_EXISTS: Meaning(Fault.OPERATION, "name: the account has a group of this name"),
+    Result.UNKNOWN_WORKER: Meaning(Fault.OPERATION, "workers: one is none of the account's"),
     Result.UNKNOWN_TRANSACTION: Meaning(Fault.OPERATION, "txid: no signed transaction"),
 
     Result.NOT_ENOUGH_MONEY: Meaning(Fault.OPERATION, "amount: not enough money available"),
@@ -149,11 +156,17 @@ MEANINGS: dict[Result, Meaning] = {
     Result.TOO_MANY_ACCOUNTS: Meaning(Fault.OPERATION, "the user has too many sub-accounts"),
     Result.TOO_MANY_OBSERVERS: Meaning(Fault.OPERATION, "the account has too many observer links"),
     Result.TOO_MANY_GROUPS: Meaning(Fault.OPERATION, "the account has too many groups"),
+    Result.TOO_MANY_WORKERS: Meaning(Fault.OPERATION, "the pool has too many workers"),
+    Result.TOO_MANY_EPOCHS: Meaning(
+        Fault.OPERATION, "too many days are not settled yet, with too many difficulties"),
 
     Result.NO_MINING: Meaning(Fault.OPERATION, "mining is not set up in this house"),
     Result.MINING_COIN_FIXED: Meaning(Fault.OPERATION, "coin: another one is mined here"),
     Result.SIGNED_IN_ALREADY: Meaning(Fault.OPERATION, "signed in today already"),
     Result.NOT_ENOUGH_ORE: Meaning(Fault.OPERATION, "num: more than can be claimed now"),
+    Result.NO_NETWORK: Meaning(Fault.OPERATION, "coin: not mined, it has no network state"),
+    Result.NO_SETTLEMENT: Meaning(Fault.OPERATION, "day: not being settled"),
+    Result.SETTLEMENT_RUNNING: Meaning(Fault.OPERATION, "another day is being settled, try again"),
 }
 
 

@@ -1,12 +1,12 @@
 """The engine as the shell sees it (docs/engine.md); what is not named here is the engine's own."""
 
 from engine.codes import (
-    Kind, OrderFlag, OrderStatus, OrderType, PairStatus, Reason, Result, SelfTrade, Side, Tif,
-    WithdrawalStatus,
+    FeeType, HouseAccount, Kind, LockReason, ObserverRight, OrderFlag, OrderStatus, OrderType,
+    PairStatus, Reason, Result, SelfTrade, Side, Tif, WithdrawalStatus,
 )
-from engine.commands import amend_order, cancel_all, cancel_order, cold, place_order
+from engine.commands import add_shares, amend_order, cancel_all, cancel_order, cold, place_order
 from engine.halt import Halt
-from engine.history import HistoryLate
+from engine.history import Earning, HistoryLate
 from engine.history_rows import What
 from engine.house import House, HouseSettings
 from engine.journal import FolderLocked, JournalDamage
@@ -16,12 +16,14 @@ from engine.replay import replay as replay_folder
 from engine.sequencer import HouseStopped, Overloaded, Reply
 from engine.verify import verify as verify_folder
 from engine.views import OrderView
+from engine.worth import pps_of_day
 
 __all__ = [
-    "FolderLocked", "Halt", "HistoryLate", "House", "HouseSettings", "HouseStopped",
-    "JournalDamage", "Kind", "OrderFlag", "OrderStatus", "OrderType", "OrderView", "Overloaded",
-    "PairStatus", "Reason", "Reply", "Result", "SelfTrade", "Side", "Tif", "What",
-    "WithdrawalStatus", "amend_order", "cancel_all", "cancel_order", "cold", "place_order",
+    "Earning", "FeeType", "FolderLocked", "Halt", "HistoryLate", "House", "HouseAccount",
+    "HouseSettings", "HouseStopped", "JournalDamage", "Kind", "LockReason", "ObserverRight",
+    "OrderFlag", "OrderStatus", "OrderType", "OrderView", "Overloaded", "PairStatus", "Reason",
+    "Reply", "Result", "SelfTrade", "Side", "Tif", "What", "WithdrawalStatus", "add_shares",
+    "amend_order", "cancel_all", "cancel_order", "cold", "place_order", "pps_of_day",
     "rebuild_history", "replay_folder", "replay_trades", "run_lobster", "verify_folder",
     "write_snapshot",
 ]

@@ -10,6 +10,7 @@ cpdef enum Kind:
     CANCEL_ORDER = 2
     AMEND_ORDER = 3
     CANCEL_ALL = 4
+    ADD_SHARES = 5
     ADD_COIN = 64
     ADD_PAIR = 65
     SET_PAIR_STATUS = 66
@@ -62,8 +63,13 @@ cpdef enum Kind:
     ADD_GROUP = 121
     RENAME_GROUP = 122
     REMOVE_GROUP = 123
+    SET_WORKER_GROUP = 124
     SIGN_WITHDRAWALS = 130
     UNSIGN_WITHDRAWALS = 131
+    SET_NETWORK = 140
+    BEGIN_SETTLEMENT = 141
+    SETTLE_ACCOUNTS = 142
+    SELL_EARNINGS = 143
 
 
 cpdef enum Result:
@@ -125,6 +131,12 @@ cpdef enum Result:
     BAD_TOKEN = 150
     BAD_RIGHTS = 151
     BAD_REMARK = 152
+    BAD_DIFFICULTY = 153
+    NO_SHARES = 154
+    BAD_TIME = 155
+    BAD_WORKERS = 156
+    BAD_BLOCKS = 157
+    BAD_SUBSIDY = 158
     BAD_IDS = 190
     BAD_TRANSACTION = 191
     UNKNOWN_USER = 201
@@ -147,6 +159,7 @@ cpdef enum Result:
     ACCOUNT_EXISTS = 218
     OBSERVER_EXISTS = 219
     GROUP_EXISTS = 220
+    UNKNOWN_WORKER = 221
     UNKNOWN_TRANSACTION = 290
     NOT_ENOUGH_MONEY = 301
     AMOUNT_TOO_LARGE = 302
@@ -179,10 +192,15 @@ cpdef enum Result:
     TOO_MANY_ACCOUNTS = 707
     TOO_MANY_OBSERVERS = 708
     TOO_MANY_GROUPS = 709
+    TOO_MANY_WORKERS = 710
+    TOO_MANY_EPOCHS = 711
     NO_MINING = 801
     MINING_COIN_FIXED = 802
     SIGNED_IN_ALREADY = 803
     NOT_ENOUGH_ORE = 804
+    NO_NETWORK = 805
+    NO_SETTLEMENT = 806
+    SETTLEMENT_RUNNING = 807
 
 
 cpdef enum Side:
@@ -254,11 +272,14 @@ cpdef enum Reason:
 cpdef enum HouseAccount:
     """The accounts of the house, one of each per coin.
 
-    EXTERNAL stands for the world outside: what users hold came from there, so it is negative.
+    EXTERNAL stands for the world outside: what users hold came from there, so it is negative. MINED
+    is what the pool owed its sub-accounts for their work, negative too; POOL is what it kept of it.
     """
     EXTERNAL = 1
     FEES = 2
     ISSUANCE = 3
+    MINED = 4
+    POOL = 5
 
 
 cpdef enum WithdrawalStatus:
@@ -280,3 +301,13 @@ cpdef enum ObserverRight:
     DASHBOARD = 1
     WORKER = 2
     PROFIT = 4
+
+
+cpdef enum LockReason:
+    """Why a sub-account's balance of a coin is not paid out; 0: it is, or there is none."""
+    BELOW_MINIMUM = 1
+    NO_ADDRESS = 2
+    ACCOUNT_LOCKED = 3
+    NOT_AUTOMATIC = 4
+    NOT_SOLD = 5
+    TOO_MANY_PAYMENTS = 6

@@ -47,6 +47,12 @@ cdef packed struct CancelAll:
     uint32_t zero
 
 
+# The batch of docs/pool-core.md follows; in the place of the pair is its source.
+cdef packed struct AddShares:
+    Head head
+    uint64_t batch
+
+
 cdef packed struct ColdCommand:
     Head head
     uint32_t length

@@ -10,7 +10,8 @@ from libc.string cimport memcpy, memset
 import msgpack
 import numpy as np
 
-from engine.codes cimport CANCEL_ALL, CANCEL_ORDER, AMEND_ORDER, PLACE_ORDER, HAS_CLIENT_ID
+from engine.codes cimport (
+    ADD_SHARES, AMEND_ORDER, CANCEL_ALL, CANCEL_ORDER, HAS_CLIENT_ID, PLACE_ORDER)
 
 RESULT_DTYPE = np.dtype([
     ("code", "<u2"), ("status", "u1"), ("duplicate", "u1"), ("count", "<u4"), ("order_id", "<u8"),
@@ -108,6 +109,19 @@ def cancel_all(uint32_t user, uint16_t pair=0):
     record.user = user
     record.zero = 0
     return with_client_id(&record, sizeof(record), None)
+
+
+def add_shares(bytes batch not None, uint16_t source=0, uint64_t number=0):
+    """ADD_SHARES. `batch` as in docs/pool-core.md, of whole 8 bytes; `number` is its number of
+    that source, 0 of source 0."""
+    cdef AddShares record
+    if PyBytes_GET_SIZE(batch) & 7:
+        raise OverflowError(f"a batch of {PyBytes_GET_SIZE(batch)} bytes")
+    record.head.kind = ADD_SHARES
+    record.head.pair = source
+    record.head.size = <uint32_t> (sizeof(record) + PyBytes_GET_SIZE(batch))
+    record.batch = number
+    return PyBytes_FromStringAndSize(<char*> &record, sizeof(record)) + batch
 
 
 def cold(uint16_t kind, dict args not None):

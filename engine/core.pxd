@@ -2,11 +2,12 @@
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
-from engine.commands cimport Head, ResultRow
+from engine.commands cimport AddShares, Head, ResultRow
 from engine.exchange cimport Exchange
 from engine.records cimport BufferPool, RecordBuffer
 from ledger.accounts cimport Accounts
 from pool.ore cimport Miners
+from pool.workers cimport Workers
 
 
 cdef class Outcome:
@@ -24,6 +25,7 @@ cdef class Core:
     cdef readonly Exchange exchange
     cdef readonly Accounts accounts
     cdef readonly Miners miners
+    cdef readonly Workers workers
     cdef readonly object coins        # ledger.listings.Coins
     cdef readonly object pairs        # ledger.listings.Pairs
     cdef readonly object users        # the stores of ledger/
@@ -39,11 +41,15 @@ cdef class Core:
     cdef readonly object contacts
     cdef readonly object sub_accounts # the stores of pool/
     cdef readonly object observers
+    cdef readonly object networks
+    cdef readonly object share_sources
+    cdef readonly object settlements
     cdef BufferPool result_buffers
     cdef BufferPool event_buffers
 
     cdef int apply_hot(self, const Head* first, const Head* end, ResultRow* rows,
                        dict values) except -1
+    cdef int add_shares(self, const AddShares* command, ResultRow* row) except -1
     cdef int apply_cold(self, const Head* head, ResultRow* row, dict values,
                         Py_ssize_t index) except -1
     cdef int set_stores(self, dict stores) except -1

@@ -5,7 +5,9 @@ numbers and times give the same bytes. A batch is either malformed, and then not
 applied, or each of its commands gets its result.
 """
 
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
 import struct
@@ -16,18 +18,22 @@ import xxhash
 from engine.ahead cimport Ahead, ahead_start, ahead_step
 from engine.book cimport ASKS, BIDS, OrderBook
 from engine.codes cimport (
-    ADD_COIN, AMEND_ORDER, BAD_COMMAND, CANCEL_ALL, CANCEL_ORDER, HAS_CLIENT_ID, ISSUANCE,
-    PLACE_ORDER, SELL,
+    ADD_COIN, ADD_SHARES, AMEND_ORDER, BAD_COMMAND, BAD_TIME, CANCEL_ALL, CANCEL_ORDER,
+    HAS_CLIENT_ID, IOC, ISSUANCE, MARKET, OK, PLACE_ORDER, SELL, TRADE,
 )
-from engine.commands cimport AmendOrder, CancelAll, CancelOrder, ColdCommand, PlaceOrder
+from engine.commands cimport (
+    AddShares, AmendOrder, CancelAll, CancelOrder, ColdCommand, PlaceOrder)
 from engine.events cimport Event
 from engine.orders cimport BY_QUOTE, WAITING_STOP, Order, Orders, OrderTable, order_slot
 from engine.pair cimport Pair, hold_of, remaining_of, status_of
 from kline.bars cimport Bars
 from pool.ore cimport Miners
+from pool.shares cimport Refusal
+from pool.workers cimport Workers
 
 from engine.client_ids import ClientIds
-from engine.faults import account_faults
+from engine.codes import Result
+from engine.faults import account_faults, settlement_faults, share_faults
 from engine.halt import Halt
 from engine.handlers import FIELDS, HANDLERS
 from engine.handlers.schema import fits
@@ -44,7 +50,11 @@ from ledger.request_ids import RequestIds
 from ledger.sessions import Sessions
 from ledger.users import Users
 from ledger.withdrawals import Withdrawals
+from pool.networks import Networks
 from pool.observers import Observers
+from pool.settlements import Settlements
+from pool.share_sources import ShareSources
+from pool.shares import Reason
 from pool.subaccounts import SubAccounts
 
 cdef enum:
@@ -53,7 +63,12 @@ cdef enum:
     LARGE_ORDERS = 1 << 14
     LARGE_USERS = 1 << 16
 
-LAYOUT = b"orebook state 4\n"
+cdef enum:
+    NS_PER_S = 1_000_000_000
+    REASONS_MAX = 16
+    LAST_S = 0xFFFFFFFF       # that a share can have as its time: in the year 2106
+
+LAYOUT = b"orebook state 5\n"
 HEAD = struct.Struct("<Qq")           # seq, ts_ns
 PART_HEAD = struct.Struct("<HQ")      # bytes of a part's name, bytes of the part
 CHECKSUM_BYTES = 16
@@ -62,9 +77,19 @@ STORES = {
     "pay_tries": PayTries, "credentials": Credentials, "nonces": Nonces, "deposits": Deposits,
     "withdrawals": Withdrawals, "freezes": Freezes, "request_ids": RequestIds,
     "contacts": Contacts, "sub_accounts": SubAccounts, "observers": Observers,
+    "networks": Networks, "share_sources": ShareSources, "settlements": Settlements,
 }
 RUNNING_HASHES = frozenset({"users", "sessions", "pay_tries", "nonces", "deposits", "withdrawals",
-                            "freezes", "request_ids", "contacts", "sub_accounts", "observers"})
+                            "freezes", "request_ids", "contacts", "sub_accounts", "observers",
+                            "networks", "share_sources", "settlements"})
+# What a refused batch of shares is answered with; the names of all others are the same.
+SHARE_RESULTS = {
+    Reason.MALFORMED: Result.BAD_COMMAND, Reason.BAD_COIN: Result.NO_NETWORK,
+    Reason.TOO_LARGE: Result.AMOUNT_TOO_LARGE,
+}
+cdef uint16_t[REASONS_MAX] share_results
+for reason in Reason:
+    share_results[<int> reason] = SHARE_RESULTS.get(reason) or Result[reason.name]
 
 
 cdef class Outcome:
@@ -102,6 +127,7 @@ cdef class Core:
         self.event_buffers = BufferPool(sizeof(Event))
         self.accounts = Accounts()
         self.miners = Miners()
+        self.workers = Workers()
         self.exchange = Exchange(self.accounts, Orders())
         self.set_stores({name: store() for name, store in STORES.items()})
 
@@ -164,10 +190,44 @@ cdef class Core:
             elif kind == CANCEL_ALL:
                 if head.size >= sizeof(CancelAll):
                     exchange.cancel_all(<const CancelAll*> head, self.seq, row)
+            elif kind == ADD_SHARES:
+                if head.size >= sizeof(AddShares):
+                    self.add_shares(<const AddShares*> head, row)
             elif kind >= ADD_COIN and head.size >= sizeof(ColdCommand):
                 self.apply_cold(head, row, values, row - rows)
             head = next_of(head)
             row += 1
+        return 0
+
+    cdef int add_shares(self, const AddShares* command, ResultRow* row) except -1:
+        """A batch of shares as a whole, once where its source numbers its batches."""
+        cdef uint16_t source = command.head.pair
+        cdef const char* batch = <const char*> command + sizeof(AddShares)
+        cdef size_t size = command.head.size - sizeof(AddShares)
+        cdef int64_t now_s = self.ts_ns // NS_PER_S
+        cdef int64_t ts_s = min(now_s, <int64_t> LAST_S)
+        cdef bytearray flags = self.sub_accounts.flags
+        cdef Refusal refusal
+        if (source == 0) != (command.batch == 0):
+            return 0
+        if source != 0 and command.batch <= self.share_sources.last(source):
+            row.code = OK
+            row.duplicate = 1
+            return 0
+        refusal = self.workers.check_batch(
+            batch, size, ts_s, <const uint8_t*> PyByteArray_AS_STRING(flags),
+            <uint32_t> PyByteArray_GET_SIZE(flags))
+        row.code = share_results[refusal.reason]
+        if row.code != OK:
+            row.count = refusal.place
+            return 0
+        if now_s > ts_s:
+            row.code = BAD_TIME
+            return 0
+        row.count = (<const uint32_t*> batch)[1]
+        self.workers.apply_batch(batch, size, ts_s)
+        if source != 0:
+            self.share_sources.take(source, command.batch)
         return 0
 
     cdef int apply_cold(self, const Head* head, ResultRow* row, dict values,
@@ -203,7 +263,8 @@ cdef class Core:
         self.deposits, self.withdrawals = stores["deposits"], stores["withdrawals"]
         self.freezes, self.request_ids = stores["freezes"], stores["request_ids"]
         self.contacts, self.sub_accounts = stores["contacts"], stores["sub_accounts"]
-        self.observers = stores["observers"]
+        self.observers, self.networks = stores["observers"], stores["networks"]
+        self.share_sources, self.settlements = stores["share_sources"], stores["settlements"]
         return 0
 
     # -- what handlers ask for ---------------------------------------------------------------------
@@ -230,6 +291,35 @@ cdef class Core:
 
     def set_limits(self, open_orders_per_user):
         self.exchange.open_orders_per_user = open_orders_per_user
+
+    def sell_at_market(self, uint32_t uid, uint32_t pair, int64_t lots):
+        """Sell lots of a user's by a market order whose id is the running command's seq.
+
+        (code, lots filled, units of quote that they brought, net of the fee). Once a command.
+        """
+        cdef PlaceOrder order
+        cdef ResultRow row
+        cdef Py_ssize_t at = self.exchange.events.count
+        cdef const Event* event
+        memset(&order, 0, sizeof(PlaceOrder))
+        memset(&row, 0, sizeof(ResultRow))
+        order.head.size = sizeof(PlaceOrder)
+        order.head.kind = PLACE_ORDER
+        order.head.pair = <uint16_t> pair
+        order.user = uid
+        order.side, order.type, order.tif = SELL, MARKET, IOC
+        order.qty = lots
+        self.exchange.place(&order, self.seq, &row)
+        # Not the change of what is available: orders of the user's that it met or triggered
+        # change that too.
+        money = 0
+        while at < self.exchange.events.count:
+            event = <const Event*> self.exchange.events.base + at
+            if event.kind == TRADE and event.order_id == self.seq:
+                money += (event.price * event.qty * self.exchange.pairs[pair].quote_unit
+                          - event.taker_fee)
+            at += 1
+        return row.code, row.filled, money
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -317,6 +407,7 @@ cdef class Core:
     def parts(self):
         """The state as named lists of buffers, always in one order: what a dump holds."""
         yield from self.live_parts()
+        yield "workers", self.workers.pieces()
         yield "exchange", [msgpack.packb([
             self.exchange.trade_count, self.exchange.open_orders_per_user,
             self.exchange.client_ids.dump()])]
@@ -324,7 +415,7 @@ cdef class Core:
             yield name, [msgpack.packb(getattr(self, name).dump())]
 
     def live_parts(self):
-        """The part of the state that is C arrays, as buffers over them."""
+        """The part of the state that is C arrays without a running hash, as buffers over them."""
         yield "accounts", self.accounts.pieces()
         yield "miners", self.miners.pieces()
         yield "orders", self.exchange.orders.pieces()
@@ -338,7 +429,7 @@ cdef class Core:
         Arrays are read where they lie, and large stores keep their hash up to date: a house of a
         million users is held up for some milliseconds, not for seconds.
         """
-        state = xxhash.xxh3_128()
+        state = xxhash.xxh3_128(self.workers.digest())
         for name, pieces in self.live_parts():
             state.update(f"{name} {sum(map(len, pieces))}\n".encode())
             for piece in pieces:
@@ -394,6 +485,7 @@ cdef class Core:
                          for name, store in STORES.items()})
         self.accounts = Accounts.load(parts["accounts"])
         self.miners = Miners.load(parts["miners"])
+        self.workers = Workers.load(parts["workers"])
         self.exchange = Exchange(self.accounts, Orders.load(parts["orders"]))
         trade_count, open_orders_per_user, client_ids = msgpack.unpackb(parts["exchange"])
         self.exchange.trade_count = trade_count
@@ -407,7 +499,9 @@ cdef class Core:
         """Raise Halt, naming every fault, unless all invariants hold. O(state)."""
         cdef Exchange exchange = self.exchange
         faults = self.accounts.check() + exchange.orders.check() + self.miners.check()
+        faults += self.workers.check()
         faults += self.user_faults() + self.wallet_faults() + account_faults(self)
+        faults += share_faults(self) + settlement_faults(self)
         for number in range(1, exchange.pair_count + 1):
             faults += exchange.books[number].check(exchange.orders)
             faults += exchange.bars[number].check()

@@ -1,4 +1,4 @@
-"""Questions about what was: closed orders, trades, ledger entries.
+"""Questions about what was: closed orders, trades, ledger entries, earnings.
 
 The house's read side of `history.sqlite` (engine/history_writer). Each query waits until the scribe
 has written all that was durable when it came, then runs in the one thread that owns the connection,
@@ -104,8 +104,8 @@ class Entry(NamedTuple):
     """A change of what a user owns: signed units of a coin, and why (`What`).
 
     `ref` is the trade's or the withdrawal's id, the deposit's txid, the request id of a credit or
-    debit ("": it had none), or of a transfer or an extraction the uid of the other side. Ids rise,
-    with gaps.
+    debit ("": it had none), of a transfer or an extraction the uid of the other side, of an earning
+    the day, of a commission the account that has earned it. Ids rise, with gaps.
     """
     entry_id: int
     uid: int
@@ -115,6 +115,31 @@ class Entry(NamedTuple):
     ref: str
     ts_ns: int
     seq: int
+
+
+class Earning(NamedTuple):
+    """What an account has earned on a day of a coin, and how it was paid (docs/settlement.md).
+
+    Amounts in units: `sold`, `net` and those before it of the coin, `money` of CNY, `paid` of
+    `paid_coin`. `remain` and `money_remain` were available afterwards, of the coin and of CNY.
+    """
+    account: int
+    coin: int
+    day: int                # since 1970-01-01, UTC
+    work: str               # in 2^-16; it may exceed 64 bits
+    gross: int
+    commission: int
+    refer: int              # who got the commission, 0: nobody
+    net: int
+    sold: int
+    money: int
+    paid_coin: int          # 0: nothing was paid
+    paid: int
+    payment: int            # the withdrawal's id, 0: there is none
+    remain: int
+    money_remain: int
+    reason: int             # LockReason of what remains of the coin, 0: nothing remains unpaid
+    money_reason: int       # the same of CNY
 
 
 class History:
@@ -153,6 +178,15 @@ class History:
                      before: int | None = None) -> list[Entry]:
         """What changed a user's coins: of one coin or (0) of all."""
         return await self._ask(read_ledger, uid, coin, limit, before)
+
+    async def earnings(self, account: int, coin: int, first_day: int,
+                       last_day: int) -> list[Earning]:
+        """What an account has earned of a coin, days rising, both included."""
+        return await self._ask(read_earnings, account, coin, first_day, last_day)
+
+    async def earnings_of_day(self, day: int) -> list[Earning]:
+        """What all accounts have earned on a day, of all coins: accounts, then coins rising."""
+        return await self._ask(read_earnings_of_day, day)
 
     async def placed_ns(self, order_ids: list[int]) -> dict[int, int]:
         """When these orders were placed (UTC), of those that are here by now: nothing is waited
@@ -347,6 +381,22 @@ def trade_entries(trade: Trade, entry_id: int, is_maker: bool, base: int, quote:
     return [Entry(first + place, uid, coin, amount, int(what), str(trade.trade_id), trade.ts_ns,
                   trade.seq)
             for place, (coin, amount, what) in enumerate(changes) if amount]
+
+
+def read_earnings(connection: sqlite3.Connection, account: int, coin: int, first_day: int,
+                  last_day: int) -> list[Earning]:
+    rows = connection.execute(
+        f"""SELECT {', '.join(Earning._fields)} FROM earnings INDEXED BY earnings_of_account
+            WHERE account = ? AND coin = ? AND day BETWEEN ? AND ? ORDER BY day""",
+        (account, coin, first_day, last_day))
+    return [Earning(*row) for row in rows]
+
+
+def read_earnings_of_day(connection: sqlite3.Connection, day: int) -> list[Earning]:
+    rows = connection.execute(
+        f"""SELECT {', '.join(Earning._fields)} FROM earnings
+            WHERE day = ? ORDER BY account, coin""", (day,))
+    return [Earning(*row) for row in rows]
 
 
 def read_ledger_sums(connection: sqlite3.Connection) -> dict[tuple[int, int], int]:

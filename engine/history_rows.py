@@ -2,7 +2,7 @@
 
 A run is several whole frames. Orders become rows when they are placed and one change a run, however
 often they were touched; trades become rows as they are; of the cold commands, those that change how
-much a user owns become moves.
+much a user owns become moves, and settlements rows of what accounts have earned.
 
 Invariants:
 - The rows after two runs are those after one run of all their frames: how frames are grouped does
@@ -29,6 +29,7 @@ STOP_TYPES = (int(OrderType.STOP_LIMIT), int(OrderType.STOP_MARKET))
 # A trade's entries have the numbers from its `entry_id` on: what the taker received, paid and gave
 # as a fee, then the same of the maker.
 ENTRIES_PER_TRADE = 6
+EARNING_NET = 7             # the place of `net` in an earning (docs/settlement.md)
 LOW_BITS = 32
 LOW_MASK = (1 << LOW_BITS) - 1
 
@@ -48,6 +49,8 @@ class What(enum.IntEnum):
     DEBIT = 7
     TRANSFER = 8
     EXTRACT = 9
+    EARNING = 10
+    COMMISSION = 11
 
 
 class Move(NamedTuple):
@@ -109,6 +112,18 @@ def extract_moves(args: dict, value: dict) -> list[Move]:
                  False)]
 
 
+def earning_moves(args: dict, value: dict) -> list[Move]:
+    """Who works is told the day that it was paid for, who referred it whose work it was."""
+    moves = []
+    for earning in value["earnings"]:
+        account, coin, day, _, _, commission, refer, net = earning[:EARNING_NET + 1]
+        if net:
+            moves.append(Move(account, coin, net, What.EARNING, str(day), False))
+        if commission:
+            moves.append(Move(refer, coin, commission, What.COMMISSION, str(account), False))
+    return moves
+
+
 # The cold commands that move money: given their arguments and their value, the moves.
 MOVES: dict[int, Callable[[dict, dict], list[Move]]] = {
     int(Kind.DEPOSIT): deposit_moves,
@@ -117,7 +132,10 @@ MOVES: dict[int, Callable[[dict, dict], list[Move]]] = {
     int(Kind.DEBIT_BALANCE): debit_moves,
     int(Kind.TRANSFER_BALANCE): transfer_moves,
     int(Kind.EXTRACT_ORE): extract_moves,
+    # SELL_EARNINGS gives an earning again that has been posted; its trades have entries of theirs.
+    int(Kind.SETTLE_ACCOUNTS): earning_moves,
 }
+EARNING_KINDS = (int(Kind.SETTLE_ACCOUNTS), int(Kind.SELL_EARNINGS))
 
 
 class Rows(NamedTuple):
@@ -127,6 +145,7 @@ class Rows(NamedTuple):
     trades: list[tuple]     # see trade_rows
     entries: list[tuple]    # entry_id, uid, coin, amount, what, ref, once, ts_ns, seq
     entry_count: int        # entry numbers that the run used up
+    earnings: list[tuple]   # as docs/settlement.md has them; a later one takes the earlier's place
 
 
 class Run:
@@ -138,6 +157,7 @@ class Run:
         self._commands: list[bytes] = []
         self._events: list[bytes] = []
         self._moves: list[tuple[int, int, Move]] = []    # (seq, ts_ns, move)
+        self._earnings: list[tuple] = []
         self.event_count = 0
         self.command_bytes = 0
 
@@ -160,6 +180,7 @@ class Run:
                 if codes[index] == Result.OK:
                     self._moves += ((first_seq + index, ts_ns, move)
                                     for move in moves_of(commands, offset, values[index]))
+                    self._earnings += earnings_of(commands, offset, values[index])
 
     def rows(self, first_entry_id: int) -> Rows:
         """What the run adds, its entries numbered from `first_entry_id`."""
@@ -179,7 +200,7 @@ class Run:
         return Rows(
             placed=self._placed_rows(events, ts_ns), changes=change_rows(events, ts_ns),
             trades=trade_rows(trades, trades_ns, trade_entry_ids), entries=entries,
-            entry_count=ENTRIES_PER_TRADE * len(trades) + len(entries))
+            entry_count=ENTRIES_PER_TRADE * len(trades) + len(entries), earnings=self._earnings)
 
     def _placed_rows(self, events: np.ndarray, ts_ns: np.ndarray) -> list[tuple]:
         """order_id, uid, pair, side, type, tif, flags, price, qty, quote_amount, stop_price,
@@ -228,6 +249,13 @@ def moves_of(commands: bytes, offset: int, value: object) -> list[Move]:
     length = COLD_HEAD.unpack_from(commands, offset)[3]
     payload = commands[offset + COLD_HEAD.size:offset + COLD_HEAD.size + length]
     return moves(msgpack.unpackb(payload, raw=False), value)
+
+
+def earnings_of(commands: bytes, offset: int, value: object) -> list[tuple]:
+    """The earnings that the command there, which was accepted with this value, has given."""
+    if HEAD.unpack_from(commands, offset)[1] not in EARNING_KINDS:
+        return []
+    return [tuple(earning) for earning in value["earnings"]]
 
 
 def trade_rows(trades: np.ndarray, ts_ns: np.ndarray, entry_ids: np.ndarray) -> list[tuple]:

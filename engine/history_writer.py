@@ -25,7 +25,7 @@ from engine.halt import Halt
 from engine.history_rows import Run
 
 HISTORY_FILE = "history.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4F524548
 CACHE_KIB = 64 << 10
 BUSY_TIMEOUT_S = 10
@@ -104,6 +104,27 @@ CREATE TABLE entries (
 ) STRICT;
 CREATE INDEX entries_of_user ON entries (uid, entry_id, coin);
 CREATE UNIQUE INDEX entries_once ON entries (what, ref) WHERE once;
+CREATE TABLE earnings (
+    account INTEGER NOT NULL,
+    coin INTEGER NOT NULL,          -- that was settled
+    day INTEGER NOT NULL,           -- since 1970-01-01
+    work TEXT NOT NULL,             -- in 2^-16, a number
+    gross INTEGER NOT NULL,         -- units, as all amounts
+    commission INTEGER NOT NULL,
+    refer INTEGER NOT NULL,
+    net INTEGER NOT NULL,
+    sold INTEGER NOT NULL,
+    money INTEGER NOT NULL,
+    paid_coin INTEGER NOT NULL,
+    paid INTEGER NOT NULL,
+    payment INTEGER NOT NULL,       -- the withdrawal's id
+    remain INTEGER NOT NULL,
+    money_remain INTEGER NOT NULL,
+    reason INTEGER NOT NULL,
+    money_reason INTEGER NOT NULL,
+    PRIMARY KEY (day, account, coin)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX earnings_of_account ON earnings (account, coin, day);
 INSERT INTO reached VALUES (1, 0, 0, x'0000000000000000', 1, 0, 0);
 """
 INSERT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?5, ?, ?, ?, ?, ?, ?, ?, ?13,
@@ -123,6 +144,7 @@ CHANGE_ORDER = """UPDATE orders SET
 INSERT_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_ENTRY = """INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (what, ref) WHERE once DO NOTHING"""
+INSERT_EARNING = f"INSERT OR REPLACE INTO earnings VALUES ({', '.join('?' * 17)})"
 INSERT_PAIR = "INSERT INTO pairs VALUES (?, ?, ?, ?, ?)"
 REACH = """UPDATE reached SET seq = ?, ts_ns = ?, outcome = ?, next_entry_id = ?,
     orders = orders + ?, trades = trades + ?"""
@@ -261,6 +283,7 @@ class HistoryWriter:
                 raise Halt(f"{self.path}: {len(rows.changes)} orders changed, {changed} are known")
             connection.executemany(INSERT_TRADE, rows.trades)
             connection.executemany(INSERT_ENTRY, rows.entries)
+            connection.executemany(INSERT_EARNING, rows.earnings)
             next_entry_id = self.reached.next_entry_id + rows.entry_count
             connection.execute(REACH, (
                 self._last_seq, self._last_ts_ns, self._last_outcome.to_bytes(8, "little"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from engine.replay import JOURNAL_FOLDER, Follower, load_newest
 from engine.scribe import Scribe, SnapshotResult
 from engine.segments import frame_bytes
 from engine.sequencer import QUEUE_MAX, Reply, Sequencer
+from engine.worker_hours import WorkerHours
 
 # So many frames may the history be behind before the newest orders' times are not known at once.
 FRAME_TIMES_MAX = 65_536
@@ -41,24 +43,28 @@ class HouseSettings:
     snapshot_every_bytes: int = 256 << 20  # of frames; 0: no snapshots while it runs
     keep_snapshots: int = 3
     queue_max: int = QUEUE_MAX             # commands that may wait; beyond it Overloaded
+    clock: Callable[[], int] = time.time_ns    # UTC in nanoseconds; it may go back
 
 
 class House:
     """The one door to the core. Belongs to the event loop it was opened in; no call is thread-safe.
 
-    `core` is for reading. `history` has what the core has forgotten.
+    `core` is for reading. `history` has what the core has forgotten, `worker_hours` the workers'
+    hours of 30 days.
     """
 
     def __init__(self, lock: FolderLock, core: Core, writer: JournalWriter, scribe: Scribe,
                  settings: HouseSettings, tail_bytes: int):
         self.core = core
         self.history = History(lock.path.parent / HISTORY_FILE, self._history_caught_up)
+        self.worker_hours = WorkerHours(lock.path.parent, core, settings.clock,
+                                        self._history_caught_up)
         self._lock = lock
         self._scribe = scribe
         self._settings = settings
         # What this start had to replay counts too: lives may all be shorter than an interval.
         self._bytes_to_snapshot = settings.snapshot_every_bytes - tail_bytes
-        self._sequencer = Sequencer(core, writer, queue_max=settings.queue_max)
+        self._sequencer = Sequencer(core, writer, settings.clock, settings.queue_max)
         self._sequencer.on_durable(self._durable)
         self._sequencer.on_events(self._note_time)
         # (first command, time) of the frames whose orders may not be in the history yet.
@@ -150,6 +156,7 @@ class House:
         await self._sequencer.close()
         # The scribe is the last to have the history's file open: so SQLite leaves one whole file.
         await self.history.close()
+        await self.worker_hours.close()
         await self._scribe.close()
         self._lock.release()
 

@@ -23,6 +23,7 @@ from engine.halt import Halt
 from engine.history import Trade
 from engine.history_rows import record_offsets, trade_rows
 from engine.history_writer import HISTORY_FILE, HistoryWriter, Reached, remove_history
+from engine.hour_writer import HourWriter
 from engine.journal import FolderLock, Frame, JournalReader, Recovery, outcome_digest
 from engine.segments import list_segments
 from engine.snapshot import KEEP, Snapshot, newest_good, write_snapshot_file
@@ -76,10 +77,15 @@ def load_newest(directory: Path, max_seq: int | None = None,
 class Follower:
     """A core that replays a data folder's journal, also while it grows. `frame`: the last one."""
 
-    def __init__(self, directory: Path, core: Core):
-        """Begin behind the core's last command. Reads nothing yet."""
+    def __init__(self, directory: Path, core: Core,
+                 before: Callable[[Core, int], None] | None = None):
+        """Begin behind the core's last command. Reads nothing yet.
+
+        `before(core, ts_ns)` is called before each frame, of that time, is applied.
+        """
         self.core = core
         self.frame: Frame | None = None
+        self._before = before
         self._reader = JournalReader(Path(directory) / JOURNAL_FOLDER, core.seq)
 
     def advance(self, until_seq: int) -> Iterator[tuple[Frame, Outcome]]:
@@ -88,6 +94,8 @@ class Follower:
         Raises ReplayDiverged, JournalDamage.
         """
         for frame in self._reader.frames(until_seq):
+            if self._before is not None:
+                self._before(self.core, frame.ts_ns)
             outcome = apply_frame(self.core, frame)
             self.frame = frame
             yield frame, outcome
@@ -198,16 +206,18 @@ def write_snapshot(directory: Path, progress: Progress | None = None, keep: int 
 
 def rebuild_history(directory: Path, progress: Progress | None = None) -> Reached:
     """Delete the history and write it anew from the journal's first frame; how far it has come.
+    Hours of the workers that have no whole file get one.
 
     Interrupted, it leaves the history of a prefix, which the next start of the house completes.
     Raises FolderLocked while a house runs, JournalDamage, ReplayDiverged, sqlite3.Error, OSError.
     """
     lock = FolderLock(directory)
     try:
-        end_seq = last_seq_of(directory)
+        end = last_frame(directory)
+        end_seq, end_ns = (end.last_seq, end.ts_ns) if end is not None else (0, 0)
         remove_history(Path(directory) / HISTORY_FILE)
         writer = HistoryWriter(Path(directory) / HISTORY_FILE)
-        follower = Follower(directory, Core())
+        follower = Follower(directory, Core(), HourWriter(directory, end_ns).write_final)
         try:
             for frame, outcome in follower.advance(end_seq):
                 writer.add(frame, outcome)

@@ -1,7 +1,7 @@
 """The scribe's process: `python -m engine.scribe_process FOLDER KEEP`, started by engine/scribe.
 
-Follows the journal on a core of its own, up to what the house says is durable; writes the history;
-takes the snapshots it is asked for.
+Follows the journal on a core of its own, up to what the house says is durable; writes the history
+and the workers' hours; takes the snapshots it is asked for.
 
 Invariants:
 - It reads nothing behind the last DURABLE: what a crash could take back is never in the history.
@@ -23,6 +23,7 @@ from engine.core import Core
 from engine.halt import Halt
 from engine.history_writer import (
     HISTORY_FILE, HistoryWriter, is_damage, open_writer, remove_history)
+from engine.hour_writer import HourWriter
 from engine.journal import JournalDamage
 from engine.replay import Follower, load_newest, take_snapshot
 from engine.scribe import ASK, TELL, Ask, SnapshotResult, Tell
@@ -47,6 +48,7 @@ class ScribeProcess:
         self.snapshots: dict[int, str] = {}     # wanted: seq -> the live core's state hash
         self.stopping = False
         self.writer: HistoryWriter | None = None
+        self.hours = HourWriter(self.directory)
         self.follower: Follower | None = None
 
     def run(self) -> None:
@@ -75,6 +77,7 @@ class ScribeProcess:
             log.warning("history is rebuilt: it is not of this journal")
             self.writer.close()
             remove_history(self.history_path)
+            self.hours.remove_all()
             self.writer = HistoryWriter(self.history_path)
             self.follow_from(Core())
         self.tell(Tell.READY, self.writer.seq)
@@ -95,7 +98,8 @@ class ScribeProcess:
     def follow_from(self, core: Core) -> None:
         if self.follower is not None:
             self.follower.close()
-        self.follower = Follower(self.directory, core)
+        self.hours.write_final(core, core.ts_ns)
+        self.follower = Follower(self.directory, core, self.hours.write_final)
 
     def follow(self) -> None:
         """Apply and write everything up to the durable seq."""

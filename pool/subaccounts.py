@@ -92,9 +92,11 @@ def is_account_name(text: str) -> bool:
 class SubAccounts:
     """All sub-accounts of a house."""
 
-    __slots__ = ("_records", "_by_master")
+    __slots__ = ("flags", "_records", "_by_master")
 
     def __init__(self):
+        # A byte for each number up to the last one: 1 where it is a sub-account. For reading.
+        self.flags = bytearray()
         self._records = Records()
         self._by_master: dict[int, tuple[int, ...]] = {}
 
@@ -120,8 +122,13 @@ class SubAccounts:
         """Keep a new sub-account, whose number is higher than all before it."""
         account = SubAccount(number, master, name, **fields)
         self._records.add(number, packed(account))
+        self._flag(number)
         self._by_master[master] = (*self.of_master(master), number)
         return account
+
+    def _flag(self, number: int) -> None:
+        self.flags.extend(bytes(max(number + 1 - len(self.flags), 0)))
+        self.flags[number] = 1
 
     def change(self, number: int, **fields: Any) -> SubAccount:
         """Set fields of a sub-account but number and master; KeyError where there is none."""
@@ -147,6 +154,7 @@ class SubAccounts:
         by_master: dict[int, list[int]] = {}
         for number, record in zip(*dumped):
             by_master.setdefault(*MASTER.unpack_from(record), []).append(number)
+            accounts._flag(number)
         accounts._by_master = {master: tuple(own) for master, own in by_master.items()}
         return accounts
 
@@ -157,6 +165,8 @@ class SubAccounts:
             faults += [f"sub-account {account.number}: {fault}" for fault in faults_of(account)]
             if account.number not in self.of_master(account.master):
                 faults.append(f"sub-account {account.number} is not among its master's")
+        if [number for number, flag in enumerate(self.flags) if flag] != list(self._records):
+            faults.append("the flags of the sub-accounts are not those of their numbers")
         listed = sum(map(len, self._by_master.values()))
         if listed != len(self):
             faults.append(f"{len(self)} sub-accounts, {listed} by master")

@@ -161,6 +161,17 @@ cdef class WorkerNames:
         """Of a worker's last share; IndexError where the number is free."""
         return self.table.workers[<uint32_t> self.known(number)].last_at_s
 
+    def groups_in_use(self):
+        """{account: groups that its workers are in}, of all accounts that ever had a worker."""
+        cdef NameTable* table = &self.table
+        cdef uint32_t slot, number
+        found = {table.accounts[slot].number: set() for slot in range(1, table.account_count + 1)}
+        for number in range(1, table.used + 1):
+            if table.workers[number].account != 0 and table.groups[number] != 0:
+                found[table.accounts[table.workers[number].account].number].add(
+                    table.groups[number])
+        return found
+
     def farthest(self):
         """How many entries behind its home the farthest in the index is."""
         cdef NameTable* table = &self.table

@@ -38,6 +38,7 @@ cdef class Workers(ShareBook):
                          int64_t length)
     cdef object line_of(self, const Listed* listed, uint32_t at, const wide_t* works,
                         int64_t now_s, int64_t running_minutes, int64_t stopped_hours)
+    cdef int open_hour(self, int64_t hour, Window* window) except -1
     cdef list active_of(self, uint32_t account, int64_t now_s, int kind, int64_t length)
     cdef int list_workers(self, uint32_t account, int64_t now_s, Listed* listed) except -1
     cdef void gather(self, const Listed* listed, int which, const Window* window,

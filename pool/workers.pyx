@@ -12,7 +12,7 @@ from pool.counters cimport (
     MINUTE, REJECTED, SLOTS, Sums, WorkerColumn, account_work, coin_work, column_get, is_kept,
     low_bits_of, slot_of, unit_of, window_of, worker_work)
 from pool.share_book cimport DAY_S, SILENT_DAYS
-from pool.wide cimport reject_permille, speed_int, wide_of
+from pool.wide cimport reject_permille, speed_int, wide_int, wide_join, wide_low, wide_of
 from pool.worker_names cimport NameTable, Worker, account_slot, name_bytes, name_length
 
 import numpy as np
@@ -63,6 +63,9 @@ cdef extern from * nogil:
 
 cdef extern from "Python.h":
     str name_text "PyUnicode_DecodeUTF8"(const char* at, Py_ssize_t size, const char* errors)
+    object memory_of "PyMemoryView_FromMemory"(char* memory, Py_ssize_t size, int flags)
+    enum:
+        PyBUF_READ
 
 new_line = tuple.__new__
 
@@ -229,6 +232,63 @@ cdef class Workers(ShareBook):
                 works[number] = column_get(&sums.workers[which][slot_of(hour, HOUR)], number,
                                            low_bits_of(FIRST_HOUR))
         return tuple(found)
+
+    def account_sums_of_hour(self, int64_t hour):
+        """What all accounts did in an hour (hours since 1970-01-01): arrays of u64 by place. The
+        low and the high half of accepted work, those of rejected work, and the active workers.
+        ValueError for an hour that is not among the 25 last."""
+        cdef Sums* sums = &self.counters.sums
+        cdef size_t count = self.names.table.account_count + 1
+        cdef uint32_t slot = slot_of(hour, HOUR)
+        cdef int which
+        if not is_kept(sums, hour, HOUR):
+            raise ValueError(f"hour {hour} is not kept in minute {sums.minute}")
+        found = []
+        for which in (ACCEPTED, REJECTED):
+            for half in (<size_t> sums.accounts[which][slot].low,
+                         <size_t> sums.accounts[which][slot].high):
+                found.append(np.frombuffer(memory_of(<char*> <size_t> half, 8 * count, PyBUF_READ),
+                                           np.uint64).copy())
+        active = memory_of(<char*> sums.active[slot - FIRST_HOUR].count, 4 * count, PyBUF_READ)
+        return (*found, np.frombuffer(active, np.uint32).astype(np.uint64))
+
+    def place_of(self, uint32_t account):
+        """An account's place, by which `account_sums_of_hour` is ordered: from 1, in the order of
+        the first shares, never another; 0 where it had none."""
+        return account_slot(&self.names.table, account)
+
+    def hour_of_workers(self, const uint32_t[::1] numbers, int64_t hour):
+        """(accepted, rejected) work of some workers in an hour, arrays of u64; 0 where time has not
+        reached it. ValueError for an hour that is no longer kept."""
+        cdef Window window
+        cdef uint64_t[::1] works
+        cdef Py_ssize_t at
+        cdef int which
+        self.open_hour(hour, &window)
+        found = []
+        for which in (ACCEPTED, REJECTED):
+            column = np.zeros(len(numbers), np.uint64)
+            found.append(column)
+            works = column
+            for at in range(len(numbers)):
+                works[at] = wide_low(worker_work(&self.counters.sums, which, numbers[at], &window))
+        return tuple(found)
+
+    def hour_of_account(self, uint32_t account, int64_t hour):
+        """(accepted work, rejected work, active workers) of an account in an hour, as above."""
+        cdef Sums* sums = &self.counters.sums
+        cdef uint32_t slot = account_slot(&self.names.table, account)
+        cdef Window window
+        self.open_hour(hour, &window)
+        return (wide_int(account_work(sums, ACCEPTED, slot, &window)),
+                wide_int(account_work(sums, REJECTED, slot, &window)),
+                sums.active[window.slots[0] - FIRST_HOUR].count[slot] if window.count != 0 else 0)
+
+    cdef int open_hour(self, int64_t hour, Window* window) except -1:
+        if hour <= unit_of(self.counters.sums.minute, HOUR) - HOURS:
+            raise ValueError(f"hour {hour} is not kept in minute {self.counters.sums.minute}")
+        window_of_unit(&self.counters.sums, hour, HOUR, window)
+        return 0
 
     # -- an account's workers ----------------------------------------------------------------------
 
@@ -413,6 +473,11 @@ cdef class Workers(ShareBook):
         numbers and epochs rising. O(accounts)."""
         return self.sheets.of_day(coin, day, &self.names.table)
 
+    def works_of(self, coin, int64_t day, numbers):
+        """[(epoch, work)] of each of some accounts for a coin's day, a list in the order of their
+        numbers as given; epochs rising, empty where there is no work."""
+        return self.sheets.of_accounts(coin, day, numbers, &self.names.table)
+
     def accounts_with_work(self, coin, int64_t day):
         """The numbers of the accounts that have work for a coin's day, rising."""
         return self.sheets.accounts_of(coin, day, &self.names.table)
@@ -420,6 +485,10 @@ cdef class Workers(ShareBook):
     def work_days(self, coin):
         """The days for which a coin has work, rising."""
         return self.sheets.days(coin)
+
+    def work_epochs(self, coin):
+        """The epochs in which a coin has work, of all days that were not dropped, rising."""
+        return self.sheets.epochs_of(coin)
 
     def epoch_of(self, coin):
         """The epoch in which a coin's shares count; IndexError where it has none."""
@@ -468,6 +537,21 @@ cdef class Workers(ShareBook):
             "accounts' sums": (4 * accounts + 20) * table.account_count,
             "work": 16 * <size_t> self.sheets.count * table.account_count,
         }
+
+
+def period_of(int64_t hour, accepted, rejected):
+    """The Period of an hour (hours since 1970-01-01) with so much work, below 2^117."""
+    cdef wide_t right = wide_join(accepted >> 64, accepted & 0xFFFFFFFFFFFFFFFF)
+    cdef wide_t wrong = wide_join(rejected >> 64, rejected & 0xFFFFFFFFFFFFFFFF)
+    return Period(hour * 3600, speed_int(right, 3600), reject_permille(right, wrong))
+
+
+def hour_speeds(const uint64_t[::1] accepted, const uint64_t[::1] rejected):
+    """[(valid speed, reject rate in thousandths)] of works in an hour."""
+    cdef Py_ssize_t at
+    return [(speed_int(wide_of(accepted[at]), 3600),
+             reject_permille(wide_of(accepted[at]), wide_of(rejected[at])))
+            for at in range(len(accepted))]
 
 
 cdef void add_middles(const uint32_t** middles, uint32_t columns, const Listed* listed,

@@ -22,9 +22,12 @@ import msgpack
 import numpy as np
 
 from engine.codes import Kind, Result, SelfTrade
-from engine.commands import PLACE_DTYPE, RESULT_DTYPE, amend_order, cancel_all, cancel_order, cold
+from engine.commands import (
+    PLACE_DTYPE, RESULT_DTYPE, add_shares, amend_order, cancel_all, cancel_order, cold,
+)
 from engine.core import Core
 from engine.handlers import FIELDS
+from pool.share_book import packed_batch
 from tests.model.cold_mining import DAY_NS
 from tests.model.workload import EDGES, PAIRS, START_NS, USERS, WIDE_PAIR, listings
 
@@ -34,7 +37,11 @@ CHECK_EVERY = 50              # batches
 # Prices and quantities whose products, in the wide pair's units, end just below and above 2^63.
 WIDE = (1, 3, 303_700, 303_701, 46_116_860_184, 92_233_720_368, 92_233_720_369)
 ORDERS_WANTED = 600           # open orders; beyond it somebody cancels all
-HOT_KINDS = (Kind.PLACE_ORDER, Kind.CANCEL_ORDER, Kind.AMEND_ORDER, Kind.CANCEL_ALL)
+HOT_KINDS = (Kind.PLACE_ORDER, Kind.CANCEL_ORDER, Kind.AMEND_ORDER, Kind.CANCEL_ALL,
+             Kind.ADD_SHARES)
+SHARE_COUNTS = (0, 1, 1, 1, 5, 1_000, 2**32 - 1)
+SHARE_DIFFICULTIES = (0, 1, 2**16, 2**16, 2**30, 2**63, 2**64 - 1)
+WORKERS = ("rig1", "rig2", "rig3", "x" * 24, "x" * 64, "矿机")
 # A refused command may change something only by counting a wrong code's try.
 HARMLESS = {int(result) for result in Result} - {Result.OK, Result.CODE_WRONG}
 ALL_TYPES = (
@@ -96,6 +103,13 @@ PLAUSIBLE = {
     "token": [b"", bytes(15), *(bytes([n]) * 16 for n in range(60))],
     "rights": (0, 1, 2, 4, 7, 8), "remark": ("", "运维", "x" * 128, "x" * 129),
     "force": (0, 1, 1, 5, 100, 2**62, 2**63 - 1, 2**63), "wallet": range(0, USERS + 3),
+    "difficulty": ("1", "1", "2", "16307420938523.983", "9" * 20 + "." + "9" * 18, "0", "1.", "x"),
+    "subsidy": (0, 1, 1, 625_000_000, 2**63 - 1, 2**63),
+    "fees_per_block": (-1, 0, 10**6, 2**63 - 1, 2**63),
+    "blocks_today": (-1, 0, 1, 2, 3, 144, 10**6, 10**6 + 1),
+    "workers": (*([name] for name in WORKERS), WORKERS[:3], (), [1], [None, "rig1"],
+                ["nobody"], WORKERS[:1] * 10_001),
+    "count": (0, 1, 2, 10_000, 10_001),
     "ids": ([], *([n] for n in range(12)), *([n, n + 1] for n in range(12)), [1, 1], [None]),
     "transaction": (b"", b"signed", b"signed", b"x" * 102_400, b"x" * 102_401),
 }
@@ -141,19 +155,23 @@ class Fuzz:
         require([value for one in single for value in one.values.values()]
                 == list(outcome.values.values()), "the same values one by one")
         require(all(rows["code"][i] == Result.OK for i in outcome.values), "values with OK only")
-        self.require_refusals(rows, before)
+        self.require_refusals(records, rows, before)
         for coin in range(1, self.core.accounts.coin_count + 1):
             require(self.core.accounts.trial_balance(coin) == 0, f"trial balance of coin {coin}")
         self.batches += 1
         self.trades = self.core.exchange.trade_count
         self.answers.update(rows["code"].tolist())
 
-    def require_refusals(self, rows: np.ndarray, before: str) -> None:
-        """What was refused shows nothing; if all was, the state is what it was `before`."""
-        refused = rows[rows["code"] != Result.OK]
-        blank = np.zeros_like(refused)
-        blank["code"] = refused["code"]
-        require(refused.tobytes() == blank.tobytes(), "a refusal has a code and nothing else")
+    def require_refusals(self, records: list[bytes], rows: np.ndarray, before: str) -> None:
+        """What was refused shows nothing, but shares the place of what is wrong; if all was, the
+        state is what it was `before`."""
+        is_refused = rows["code"] != Result.OK
+        of_shares = np.array([HEAD.unpack_from(record)[1] == Kind.ADD_SHARES for record in records])
+        blank = np.zeros_like(rows)
+        blank["code"] = rows["code"]
+        blank["count"][of_shares] = rows["count"][of_shares]
+        require(rows[is_refused].tobytes() == blank[is_refused].tobytes(),
+                "a refusal has a code and nothing else")
         codes = set(rows["code"].tolist())
         require(codes <= HARMLESS | {Result.OK, Result.CODE_WRONG}, f"known codes in {codes}")
         if codes <= HARMLESS:
@@ -186,8 +204,8 @@ class Fuzz:
                 *[cold(Kind.BIND_DEVICE, {"uid": 1, "device_id": f"d{choose.randint(0, 30)}",
                                           "name": "phone", "os": "x"})] * 5))
         maker = choose.choices(
-            (self.placement, self.of_order, self.of_fields, self.payload, self.noise),
-            cum_weights=(50, 70, 95, 98, 100))[0]
+            (self.placement, self.of_order, self.shares, self.of_fields, self.payload, self.noise),
+            cum_weights=(46, 64, 70, 95, 98, 100))[0]
         record = maker()
         if choose.random() < 0.05:
             record = self.flipped(record)
@@ -247,6 +265,26 @@ class Fuzz:
         if kind < 0.98:
             return cancel_order(user, client_id=b"id%d" % choose.randint(0, 400))
         return cancel_all(user, choose.randint(0, PAIRS + 1))
+
+    def shares(self) -> bytes:
+        """ADD_SHARES: a batch that is mostly good, its source and number; or some bytes are not."""
+        choose, now_s = self.random, self.ts_ns // 10**9
+        accounts = [one.number for one in self.core.sub_accounts] * 4 + [0, 1, 2**32 - 1]
+        names = [(choose.choice(accounts), choose.choice(WORKERS).encode())
+                 for _ in range(choose.choice((1, 1, 2, 4)))]
+        rows = [(choose.randrange(len(names)), choose.choice((1, 1, 1, 2, 3, 1_001)),
+                 choose.choice(SHARE_COUNTS), choose.choice(SHARE_COUNTS),
+                 choose.choice(SHARE_DIFFICULTIES),
+                 now_s + choose.choice((0, 0, 0, -60, -600, 60, 61)))
+                for _ in range(choose.choice((1, 1, 3)))]
+        batch = bytearray(packed_batch(names, rows))
+        for _ in range(choose.choice((0, 0, 0, 1, 4))):
+            batch[choose.randrange(len(batch))] = choose.choice((0, 1, 255, choose.randrange(256)))
+        if choose.random() < 0.05:
+            batch = batch[:choose.randrange(0, len(batch), 8)]
+        source = choose.choice((0, 0, 1, 2**16 - 1))
+        return add_shares(bytes(batch), source, choose.choice((0, 1, self.core.seq, 2**64 - 1))
+                          if choose.random() < 0.1 else source and self.core.seq)
 
     def of_fields(self) -> bytes:
         """A command of docs/commands.md, its fields mostly of the right types."""

@@ -9,11 +9,11 @@ dispatch calls `schema.fits` first, and answers BAD_COMMAND where it fails.
 """
 
 from engine.handlers import (
-    accounts, balances, coins, credentials, groups, mining, money, observers, profiles, sessions,
-    users,
+    accounts, balances, coins, credentials, groups, mining, money, network, observers, profiles,
+    sessions, settlement, users,
 )
 
 SUBJECTS = (coins, users, profiles, sessions, credentials, money, balances, mining, accounts,
-            observers, groups)
+            observers, groups, network, settlement)
 HANDLERS = {kind: handler for subject in SUBJECTS for kind, handler in subject.HANDLERS.items()}
 FIELDS = {kind: fields for subject in SUBJECTS for kind, fields in subject.FIELDS.items()}

@@ -1,10 +1,11 @@
-"""The groups of a sub-account: names under which it sorts its workers."""
+"""The groups of a sub-account: names under which it sorts its workers, and which are in each."""
 
 from engine.codes import Kind, Result
 from engine.handlers.checks import is_text
 from pool.subaccounts import GROUP_ID_MAX, GROUPS_MAX, Group
 
 NAME_LENGTH_MAX = 64
+WORKERS_MAX = 10_000
 
 
 def add_group(core, ts_ns, seq, args):
@@ -39,12 +40,31 @@ def rename_group(core, ts_ns, seq, args):
 
 
 def remove_group(core, ts_ns, seq, args):
-    """UNKNOWN_ACCOUNT, UNKNOWN_GROUP."""
+    """UNKNOWN_ACCOUNT, UNKNOWN_GROUP. Its workers belong to none afterwards."""
     refused, account, group = named(core, args)
     if refused is not None:
         return refused
+    core.workers.ungroup(account.number, group.id)
     core.sub_accounts.change(account.number, groups=tuple(
         one for one in account.groups if one is not group))
+    return Result.OK
+
+
+def set_worker_group(core, ts_ns, seq, args):
+    """UNKNOWN_ACCOUNT, UNKNOWN_GROUP (0 is none), BAD_WORKERS (not 1 to 10,000 texts),
+    UNKNOWN_WORKER. All or none."""
+    account, names = args["account"], args["workers"]
+    if account not in core.sub_accounts:
+        return Result.UNKNOWN_ACCOUNT
+    if args["id"] != 0 and core.sub_accounts.get(account).group(args["id"]) is None:
+        return Result.UNKNOWN_GROUP
+    if not 1 <= len(names) <= WORKERS_MAX or any(type(name) is not str for name in names):
+        return Result.BAD_WORKERS
+    numbers = [core.workers.find(account, name) for name in names]
+    if 0 in numbers:
+        return Result.UNKNOWN_WORKER
+    for number in numbers:
+        core.workers.set_group(number, args["id"])
     return Result.OK
 
 
@@ -64,9 +84,11 @@ HANDLERS = {
     Kind.ADD_GROUP: add_group,
     Kind.RENAME_GROUP: rename_group,
     Kind.REMOVE_GROUP: remove_group,
+    Kind.SET_WORKER_GROUP: set_worker_group,
 }
 FIELDS = {
     Kind.ADD_GROUP: {"account": int, "name": str},
     Kind.RENAME_GROUP: {"account": int, "id": int, "name": str},
     Kind.REMOVE_GROUP: {"account": int, "id": int},
+    Kind.SET_WORKER_GROUP: {"account": int, "id": int, "workers": list},
 }

@@ -219,7 +219,7 @@ def test_what_was_is_found(market):
 def test_names_of_ledger_entries_are_complete():
     assert ENTRY_NAMES == {1: "trade", 2: "fee", 3: "deposit", 4: "withdrawal",
                            5: "withdrawal_fee", 6: "credit", 7: "debit", 8: "transfer",
-                           9: "extract"}
+                           9: "extract", 10: "earning", 11: "commission"}
 
 
 def test_get_and_post_take_parameters_from_everywhere(market):

@@ -25,8 +25,8 @@ from engine.history_writer import (
 from tests.engine.folders import Live, outcomes_of
 from tests.model.workload import COINS, USERS
 
-TABLES = ("reached", "pairs", "orders", "trades", "entries")
-BATCHES = 80
+TABLES = ("reached", "pairs", "orders", "trades", "entries", "earnings")
+BATCHES = 200
 TS_NS = 1_700_000_000_000_000_000
 
 
@@ -34,7 +34,7 @@ class Flow:
     """What all tests read: frames, the core after them, every order as the model has it."""
 
     def __init__(self, directory):
-        self.live = Live(directory, seed=5)
+        self.live = Live(directory, seed=8)
         self.orders = {}
         open_order = self.live.trader.model.open
 
@@ -120,15 +120,16 @@ def test_quote_filled_is_the_sum_of_the_orders_trades(flow, reader):
 
 
 def test_entries_add_up_to_what_users_own(flow, reader):
+    uids = range(1, len(flow.core.users) + 1)       # sub-accounts, too
     owned = {(uid, coin): sum(flow.core.balance(uid, coin))
-             for uid in range(1, USERS + 1) for coin in range(1, COINS + 1)}
+             for uid in uids for coin in range(1, COINS + 1)}
     sums = read_ledger_sums(reader)
     assert {key: sums.get(key, 0) for key in owned} == owned
     for (uid, coin), amount in owned.items():
         entries = pages(lambda before: read_ledger(reader, uid, coin, LIMIT_MAX, before))
         assert sum(entry.amount for entry in entries) == amount
         assert {entry.coin for entry in entries} <= {coin}
-    kinds = {entry.what for uid in range(1, USERS + 1)
+    kinds = {entry.what for uid in uids
              for entry in pages(lambda before: read_ledger(reader, uid, 0, LIMIT_MAX, before))}
     assert kinds == set(What)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from engine.codes import HouseAccount, PairStatus, Result, SelfTrade, WithdrawalStatus
 from tests.model import (
-    cold_accounts, cold_balances, cold_mining, cold_payouts, cold_users, commands,
+    cold_accounts, cold_balances, cold_mining, cold_payouts, cold_settlement, cold_shares,
+    cold_users, commands,
 )
 from tests.model.money import is_amount
 from tests.model.state import Coin, Pair, User, person
@@ -226,4 +227,6 @@ HANDLERS = {
     **cold_mining.HANDLERS,
     **cold_payouts.HANDLERS,
     **cold_accounts.HANDLERS,
+    **cold_shares.HANDLERS,
+    **cold_settlement.HANDLERS,
 }

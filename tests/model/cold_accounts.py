@@ -7,7 +7,7 @@ user of group 3 whose name begins with a control character; what the pool knows 
 from fractions import Fraction
 
 from engine.codes import FeeType, Result
-from tests.model import commands
+from tests.model import cold_shares, commands
 from tests.model.cold_users import is_text
 from tests.model.money import AMOUNT_MAX
 from tests.model.state import SUB_ACCOUNT, Account, Observer, User, person
@@ -266,6 +266,7 @@ def remove_group(model, c: commands.RemoveGroup) -> tuple[int, object]:
     if c.id not in model.accounts[c.account].groups:
         return Result.UNKNOWN_GROUP, None
     del model.accounts[c.account].groups[c.id]
+    cold_shares.ungroup(model, c.account, c.id)
     return Result.OK, None
 
 

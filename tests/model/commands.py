@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from engine import commands
 from engine.codes import Kind
+from pool.share_book import packed_batch
 
 
 @dataclass(slots=True)
@@ -61,6 +62,19 @@ class CancelAll:
 
     def encode(self) -> bytes:
         return commands.cancel_all(self.user, self.pair)
+
+
+@dataclass(slots=True)
+class AddShares:
+    """Names are (account, bytes), rows (name, coin, accepted, rejected, difficulty in 2^-16, at_s),
+    as tests/pool/plain_workers takes them."""
+    names: list[tuple[int, bytes]]
+    rows: list[tuple]
+    source: int = 0
+    number: int = 0                   # of the source's batches
+
+    def encode(self) -> bytes:
+        return commands.add_shares(packed_batch(self.names, self.rows), self.source, self.number)
 
 
 @dataclass(slots=True)
@@ -472,6 +486,46 @@ class RemoveGroup(Cold):
     KIND: ClassVar[int] = Kind.REMOVE_GROUP
     account: int
     id: int
+
+
+@dataclass(slots=True)
+class SetWorkerGroup(Cold):
+    KIND: ClassVar[int] = Kind.SET_WORKER_GROUP
+    account: int
+    id: int
+    workers: list
+
+
+@dataclass(slots=True)
+class SetNetwork(Cold):
+    KIND: ClassVar[int] = Kind.SET_NETWORK
+    coin: int
+    difficulty: str
+    subsidy: int
+    fees_per_block: int
+    blocks_today: int | None = None
+
+
+@dataclass(slots=True)
+class BeginSettlement(Cold):
+    KIND: ClassVar[int] = Kind.BEGIN_SETTLEMENT
+    coin: int
+    day: int
+
+
+@dataclass(slots=True)
+class SettleAccounts(Cold):
+    KIND: ClassVar[int] = Kind.SETTLE_ACCOUNTS
+    coin: int
+    day: int
+    count: int
+
+
+@dataclass(slots=True)
+class SellEarnings(Cold):
+    KIND: ClassVar[int] = Kind.SELL_EARNINGS
+    coin: int
+    day: int
 
 
 def encode_batch(batch) -> bytes:

@@ -14,6 +14,8 @@ from engine.events import EVENT_DTYPE
 from tests.model import bars, cold_users
 from tests.model.cold_balances import OTHERS, OWN
 from tests.model.commands import encode_batch
+from tests.model.compare_settlement import compare_settlement
+from tests.model.compare_shares import compare_shares
 from tests.model.exchange import Model
 
 DEPTH_LEVELS = 1_000
@@ -97,6 +99,8 @@ def compare_state(core, model: Model) -> None:
         compare_user(core, model, uid)
     compare_mining(core, model)
     compare_accounts(core, model)
+    compare_shares(core, model, require_equal)
+    compare_settlement(core, model, require_equal)
 
 
 def compare_user(core, model: Model, uid: int) -> None:

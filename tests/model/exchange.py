@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from engine.codes import (
     EventKind, OrderStatus, OrderType, PairStatus, Reason, Result, SelfTrade, Side, Tif,
 )
-from tests.model import cold
+from tests.model import cold, cold_settlement, cold_shares
 from tests.model.book import BUY, HAS_CLIENT_ID, POST_ONLY, SELL, STOP_TYPES, Order
-from tests.model.commands import AmendOrder, CancelAll, CancelOrder, Cold, Malformed, PlaceOrder
+from tests.model.commands import (
+    AddShares, AmendOrder, CancelAll, CancelOrder, Cold, Malformed, PlaceOrder,
+)
 from tests.model.money import AMOUNT_MAX, Money, ModelFault
 from tests.model.state import Account, Coin, Miner, Mining, Observer, Pair, User
+from tests.pool.plain_workers import PlainWorkers
 
 CLOSED_KEPT = 10_000
 CLIENT_ID_CHARACTERS = frozenset(
@@ -64,6 +67,12 @@ class Model:
         self.contacts: list[tuple] = []           # (phone or email, folded text, uid)
         self.mining: Mining | None = None
         self.miners: dict[int, Miner] = {}        # by wallet number
+        self.workers = PlainWorkers()
+        self.networks: dict[int, cold_shares.Chain] = {}
+        self.share_batches: dict[int, int] = {}   # source -> the last batch's number
+        self.settlement: cold_settlement.Settlement | None = None
+        self.settled: dict[tuple, dict] = {}      # (coin, day) -> its sum
+        self.totals: dict[tuple, cold_settlement.Total] = {}    # (account, coin) -> what it earned
         self.open_orders_per_user = 0             # 0: no limit
         self.trade_count = 0
         self.taken = 0                            # trades that the command's own order took
@@ -497,7 +506,7 @@ class Model:
         return pair.quote_amount(price, qty - order.filled)
 
     HOT = {PlaceOrder: place_order, CancelOrder: cancel_order, CancelAll: cancel_all,
-           AmendOrder: amend_order, Malformed: malformed}
+           AmendOrder: amend_order, AddShares: cold_shares.add_shares, Malformed: malformed}
 
     # What can be read, in the core's words
 

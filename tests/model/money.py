@@ -8,7 +8,7 @@ from collections import defaultdict
 from engine.codes import HouseAccount
 
 AMOUNT_MAX = 2**63 - 1
-SOURCES = (HouseAccount.EXTERNAL, HouseAccount.ISSUANCE)
+SOURCES = (HouseAccount.EXTERNAL, HouseAccount.ISSUANCE)      # of coins that nobody mines
 
 
 def is_amount(amount: int) -> bool:
@@ -37,15 +37,16 @@ class Money:
         return True
 
     def issue(self, coin: int, amount: int, house: int) -> bool:
-        """Take what is new in the house from EXTERNAL or ISSUANCE; False where it is too much.
+        """Take units from an account of the house; False where it is too much.
 
-        Chosen: the supply is what both have given; and none of them alone gives more than
-        2^63 - 1, whatever came back to the other.
+        Chosen: the supply is what the accounts owe that are below zero; what one has above zero
+        owes nothing when it leaves.
         """
-        supply = -sum(self.house[account, coin] for account in SOURCES)
-        if supply + amount > AMOUNT_MAX or amount - self.house[house, coin] > AMOUNT_MAX:
-            return False
         self.house[house, coin] -= amount
+        owed = sum(-min(units, 0) for (_, its), units in self.house.items() if its == coin)
+        if owed > AMOUNT_MAX:
+            self.house[house, coin] += amount
+            return False
         return True
 
     def hold(self, user: int, coin: int, amount: int) -> bool:

@@ -6,7 +6,7 @@ A run that never met a refusal, a self-trade mode or a cascade of stops proved n
 from collections import Counter
 
 from engine.codes import (
-    EventKind, OrderStatus, OrderType, Reason, Result, SelfTrade, Tif,
+    EventKind, LockReason, OrderStatus, OrderType, Reason, Result, SelfTrade, Tif,
 )
 from tests.model.commands import AmendOrder, PlaceOrder
 
@@ -81,6 +81,13 @@ RESULTS = {
     "AddGroup": "OK UNKNOWN_ACCOUNT BAD_NAME GROUP_EXISTS TOO_MANY_GROUPS",
     "RenameGroup": "OK UNKNOWN_ACCOUNT UNKNOWN_GROUP BAD_NAME GROUP_EXISTS",
     "RemoveGroup": "OK UNKNOWN_ACCOUNT UNKNOWN_GROUP",
+    "AddShares": """OK BAD_COMMAND BAD_NAME UNKNOWN_ACCOUNT NO_NETWORK BAD_DIFFICULTY NO_SHARES
+        AMOUNT_TOO_LARGE BAD_TIME""",
+    "SetWorkerGroup": "OK UNKNOWN_ACCOUNT UNKNOWN_GROUP BAD_WORKERS UNKNOWN_WORKER",
+    "SetNetwork": "OK UNKNOWN_COIN BAD_DIFFICULTY BAD_SUBSIDY BAD_FEE BAD_BLOCKS",
+    "BeginSettlement": "OK UNKNOWN_COIN NO_NETWORK BAD_DAY SETTLEMENT_RUNNING",
+    "SettleAccounts": "OK NO_SETTLEMENT BAD_LIMIT",
+    "SellEarnings": "OK NO_SETTLEMENT",
     "SignIn": """OK NO_MINING UNKNOWN_USER UNKNOWN_WALLET BAD_DAY SIGNED_IN_ALREADY
         AMOUNT_TOO_LARGE""",
 }
@@ -117,6 +124,11 @@ EXPECTED = [
     ("pay tries", "unlocked", "to the nanosecond"),
     ("sessions", "ended", "by a permission"),
     *[("sub-account", "traded", "as " + what) for what in ("taker", "maker")],
+    ("shares", "repeated", ""),
+    *[("settlement", "sold", what) for what in ("all", "in part", "nothing")],
+    *[("settlement", "reason", reason.name) for reason in LockReason
+      if reason != LockReason.TOO_MANY_PAYMENTS],
+    *[("settlement", what, "AAA") for what in ("paid", "not paid")],
 ]
 
 

@@ -12,7 +12,10 @@ from dataclasses import replace
 from engine.codes import (
     Kind, OrderFlag, OrderType, PairStatus, SelfTrade, Side, Tif, WithdrawalStatus,
 )
-from tests.model import workload_accounts, workload_balances, workload_mining, workload_users
+from tests.model import (
+    workload_accounts, workload_balances, workload_mining, workload_settlement,
+    workload_shares, workload_users,
+)
 from tests.model.commands import (
     AddCoin, AddPair, AmendOrder, ApproveWithdrawal, BindDevice, BuyForce, CancelAll, CancelOrder,
     ClaimOre, ClearPayTries, CreateSession, CreditBalance, DebitBalance, Deposit, ExtractOre,
@@ -26,6 +29,7 @@ from tests.model.money import AMOUNT_MAX
 
 START_NS = 1_709_164_800_000_000_000     # 2024-02-29 00:00 UTC: the bars meet a leap day
 SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
 USERS = 7
 PAIRS = 6
 WIDE_PAIR = 5
@@ -60,16 +64,16 @@ def listings() -> list:
     commands = [
         AddCoin("AAA", "A coin", "coin", 8, withdraw_fee=500),
         AddCoin("BBB", "B coin", "coin", 6),
-        AddCoin("USD", "Dollar", "coin", 8, withdraw_fee=0),
+        AddCoin("CNY", "Renminbi", "coin", 8, withdraw_fee=0),
         AddCoin("BIG", "Big coin", "coin", 8),
         AddCoin("VAST", "Vast coin", "coin", 8),
         AddCoin("ORE", "Ore", "coin", 4, withdraw_fee=7),
-        AddPair("AAA/USD", 2, 4, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
-        AddPair("BBB/USD", 3, 5, 2, 0, 1_500, int(SelfTrade.CANCEL_TAKER)),
+        AddPair("AAA/CNY", 2, 4, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
+        AddPair("BBB/CNY", 3, 5, 2, 0, 1_500, int(SelfTrade.CANCEL_TAKER)),
         AddPair("AAA/BBB", 1, 5, 1, 333, 777, int(SelfTrade.CANCEL_BOTH)),
         AddPair("BBB/AAA", 0, 6, 3, 1, 33_333, int(SelfTrade.ALLOW)),
         AddPair("BIG/VAST", 0, 0, 1, 0, 1, int(SelfTrade.CANCEL_MAKER)),
-        AddPair("ORE/USD", 2, 2, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
+        AddPair("ORE/CNY", 2, 2, 1, 1_000, 2_000, int(SelfTrade.CANCEL_MAKER)),
     ]
     commands += [RegisterUser(f"user{number}", email="Shop@example.org", phone=f"+86 13{number}")
                  for number in range(1, USERS + 1)]
@@ -84,7 +88,8 @@ def listings() -> list:
         commands.append(Deposit(1, coin, 2**62, "wide-1"))
         commands.append(Deposit(2, coin, AMOUNT_MAX - 2**62, "wide-2"))
         commands.append(Deposit(3, coin, 1, "wide-3"))
-    return commands + workload_accounts.opening() + workload_mining.opening()
+    return (commands + workload_accounts.opening() + workload_mining.opening()
+            + workload_shares.opening())
 
 
 class Workload:
@@ -135,7 +140,10 @@ class Workload:
         choose = self.random
         ends = workload_users.times_ahead(self) if choose.random() < 0.04 else []
         if ends:
-            # To the moment when something is over, or a nanosecond before or after it.
+            # To the moment when something is over, or a nanosecond before or after it; seldom
+            # far ahead, or a long run leaves the years in which a share can have a time.
+            if choose.random() < 0.9:
+                ends = [end for end in ends if end < self.ts_ns + 2 * DAY_NS]
             self.ts_ns = max(self.ts_ns, choose.choice(ends) + choose.randint(-1, 1))
             return
         scale_s = choose.choices((0, 1, 60, 3_600, 86_400), (60, 30, 8, 1.8, 0.2))[0]
@@ -413,10 +421,10 @@ class Workload:
             SetLimits(-1),
             AddCoin("AAA", "again", "coin", 8),
             AddCoin("NEW", "scale", "coin", choose.choice((-1, 9))),
-            AddPair("USD/NONE", 1, 1, 1, 0, 0, 1),
-            AddPair("AAA/USD", 2, 4, 1, 0, 0, 1),
-            AddPair("USD/AAA", 8, 1, 1, 0, 0, 1),
-            AddPair("USD/BBB", 0, 0, 1, 0, 1_000_000, 1),
+            AddPair("CNY/NONE", 1, 1, 1, 0, 0, 1),
+            AddPair("AAA/CNY", 2, 4, 1, 0, 0, 1),
+            AddPair("CNY/AAA", 8, 1, 1, 0, 0, 1),
+            AddPair("CNY/BBB", 0, 0, 1, 0, 1_000_000, 1),
             RegisterUser("USER1", source=choose.choice((None, 1, 99))),
             RegisterUser("USER1", source=choose.choice((0, 100, -1))),
         ))
@@ -441,5 +449,5 @@ class Workload:
         (cancel_by_client_id, 2), (cancel_all, 0.2), (amend, 12), (malformed, 0.4), (deposit, 1),
         (withdrawal, 0.7), (withdrawal_step, 1), (setting, 1.2), (of_nobody, 0.6),
         *workload_users.MAKERS, *workload_balances.MAKERS, *workload_mining.MAKERS,
-        *workload_accounts.MAKERS,
+        *workload_accounts.MAKERS, *workload_shares.MAKERS, *workload_settlement.MAKERS,
     )
