@@ -1,13 +1,16 @@
 """A line for each request (`[server] access_log`), without what only caller and house should know.
 
 Sessions, passwords and codes may come in the query, so of it only the router's name is written; of
-headers nothing. What is written is percent-encoded: no request can make up a line.
+an observer link, which is a secret as a whole, that it was one; of headers nothing. What is written
+is percent-encoded: no request can make up a line.
 """
 
 from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+
+from api.mining.observer_links import PATH as OBSERVER_PATH
 
 PATH_LENGTH_MAX = 256
 NAME_LENGTH_MAX = 64
@@ -18,6 +21,8 @@ class AccessLog(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         place = request.rel_url.raw_path[:PATH_LENGTH_MAX]
+        if request.rel_url.path.startswith(OBSERVER_PATH):
+            place = f"{OBSERVER_PATH}..."
         name = request.rel_url.query.get("router", "")[:NAME_LENGTH_MAX]
         if name:
             place += f"?router={quote(name, safe='', errors='replace')}"

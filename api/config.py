@@ -7,6 +7,7 @@ wrong type or out of its range is a ConfigError that names it. Money and rates s
 
 import dataclasses
 import os
+import re
 import tomllib
 import urllib.parse
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ PORT_MAX = 65_535
 NODE_SCALE = 8              # decimals of a node's amounts
 PER_TRANSACTION_MAX = 1_000
 FEE_BLOCKS_MAX = 1_008
+POLL_SECONDS_MAX = 3_600
+CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class ConfigError(Exception):
@@ -75,6 +78,8 @@ class Pool:
     running_minutes: int = 10           # a worker without a share for so long has stopped
     stopped_hours: int = 24             # and is invalid after so long
     timezone: str = "Asia/Shanghai"     # of all times in replies
+    settle: bool = True                 # a day that is over is settled by itself
+    settle_at: str = "00:10"            # UTC; a share may come 600 s late
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,17 @@ class Wallet:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    coin: str
+    url: str                            # of the node
+    user: str = ""                      # user and password, or cookie_file
+    password: str = field(default="", repr=False)
+    cookie_file: str = ""
+    chain: str = "main"                 # as the node names its network
+    poll_seconds: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     password: str = field(default="", repr=False)   # of the first start; "": a random one, printed
 
@@ -158,12 +174,14 @@ class Config:
     pairs: tuple[Pair, ...] = DEFAULT_PAIRS
     credentials: tuple[Credential, ...] = ()
     wallets: tuple[Wallet, ...] = ()
+    networks: tuple[Network, ...] = ()
     operator: Operator = Operator()
 
 
 SECTIONS = {"server": Server, "data": Storage, "mail": Mail, "limits": Limits, "pool": Pool,
             "ore": Ore, "operator": Operator}
-TABLES = {"coins": Coin, "pairs": Pair, "credentials": Credential, "wallets": Wallet}
+TABLES = {"coins": Coin, "pairs": Pair, "credentials": Credential, "wallets": Wallet,
+          "networks": Network}
 
 
 def load(path: str | os.PathLike | None = None,
@@ -306,31 +324,53 @@ def _check(config: Config) -> None:
     for key in ("sign_in_force", "initial_force"):
         if getattr(config.ore, key) > COUNT_MAX:
             raise ConfigError(f"[ore] {key}: must be at most {COUNT_MAX}")
-    try:
-        times.zone(config.pool.timezone)
-    except ValueError as error:
-        raise ConfigError(f"[pool] timezone: {error}") from None
+    _check_pool(config.pool)
     for wallet in config.wallets:
         _check_wallet(wallet)
         if sum(wallet.coin == other.coin for other in config.wallets) > 1:
             raise ConfigError(f"[[wallets]] {wallet.coin}: a coin has one wallet")
+    for network in config.networks:
+        _check_network(network)
+        if sum(network.coin == other.coin for other in config.networks) > 1:
+            raise ConfigError(f"[[networks]] {network.coin}: a coin has one network")
 
 
-def _check_wallet(wallet: Wallet) -> None:
-    place = f"[[wallets]] {wallet.coin}"
+def _check_pool(pool: Pool) -> None:
     try:
-        url = urllib.parse.urlsplit(wallet.url)
+        times.zone(pool.timezone)
+    except ValueError as error:
+        raise ConfigError(f"[pool] timezone: {error}") from None
+    if not CLOCK_TIME.fullmatch(pool.settle_at):
+        raise ConfigError("[pool] settle_at: must be a time as 00:10")
+
+
+def _check_node(place: str, node: Wallet | Network) -> None:
+    """How a node is called; its settings have the same names everywhere."""
+    try:
+        url = urllib.parse.urlsplit(node.url)
         good = (url.scheme in ("http", "https") and url.hostname and url.port != 0
                 and url.username is None and not url.query and not url.fragment)
     except ValueError:
         good = False
     if not good:
         raise ConfigError(f"{place}: url: must be http://HOST:PORT, without a user in it")
-    if bool(wallet.user) != bool(wallet.password):
+    if bool(node.user) != bool(node.password):
         raise ConfigError(f"{place}: user and password: both or neither")
-    if bool(wallet.user) == bool(wallet.cookie_file):
+    if bool(node.user) == bool(node.cookie_file):
         raise ConfigError(f"{place}: either user and password, or cookie_file")
-    for key, least, most in (("confirmations", 1, COUNT_MAX), ("poll_seconds", 1, 3600),
+
+
+def _check_network(network: Network) -> None:
+    place = f"[[networks]] {network.coin}"
+    _check_node(place, network)
+    if not 1 <= network.poll_seconds <= POLL_SECONDS_MAX:
+        raise ConfigError(f"{place}: poll_seconds: must be 1 to {POLL_SECONDS_MAX}")
+
+
+def _check_wallet(wallet: Wallet) -> None:
+    place = f"[[wallets]] {wallet.coin}"
+    _check_node(place, wallet)
+    for key, least, most in (("confirmations", 1, COUNT_MAX), ("poll_seconds", 1, POLL_SECONDS_MAX),
                              ("fee_blocks", 1, FEE_BLOCKS_MAX),
                              ("max_per_transaction", 1, PER_TRANSACTION_MAX)):
         if not least <= getattr(wallet, key) <= most:

@@ -26,12 +26,16 @@ FORMS = {
     "text": "text", "whole": "whole number", "decimal": "decimal number", "flag": "true or false",
     "list": "list, or one value", "choice": "one of", "id": "number, or its text",
     "user": "name as text, or uid as number",
+    "number": "JSON number", "integer": "JSON number, whole", "boolean": "true or false, as JSON",
+    "texts": "JSON list of texts",
 }
 SHOWS = {
     "none": "",
     "session": "Needs a session: cookie, header or parameter `session`.",
     "token": "Needs the header `token`.",
     "operator": "Needs the header `token` of a super administrator, or a JWT in `Authorization`.",
+    "account": "Needs a JWT in `Authorization`, of a credential of the scope `account`.",
+    "signature": "Needs a JWT in `Authorization`, and a signed body.",
 }
 
 
@@ -113,6 +117,8 @@ def _operation(dialect: Dialect, operation: Operation) -> Iterator[str]:
     path = operation.path
     if dialect.selector:
         path = f"{path}?{dialect.selector}={operation.name}"
+    elif dialect.signed:
+        path = f"{path} {operation.name}"
     yield f'<article id="{anchor}">'
     yield (f'<h3><a href="#{anchor}"><span class="method {operation.method.lower()}">'
            f'{operation.method}</span><code>{escape(path)}</code></a></h3>')
@@ -152,7 +158,7 @@ def _anchor(dialect: Dialect, operation: Operation) -> str:
 def _shown_name(dialect: Dialect, operation: Operation) -> str:
     """As it stands in an index: the name where the path says nothing, else the path without what
     all of the dialect begin with."""
-    if dialect.selector:
+    if dialect.selector or dialect.signed:
         return operation.name
     first = dialect.operations[0].path.split("/")[1]
     shared = all(one.path.startswith(f"/{first}/") for one in dialect.operations)

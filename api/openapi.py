@@ -20,6 +20,10 @@ SCHEMAS: Mapping[str, Mapping[str, object]] = {
     "list": {"type": ["array", "string", "number", "null"]},
     "id": {"type": ["integer", "string"]},
     "user": {"type": ["integer", "string"]},
+    "number": {"type": "number"},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "texts": {"type": "array", "items": {"type": "string"}},
 }
 SECURITY_SCHEMES = {
     "session_cookie": {"type": "apiKey", "in": "cookie", "name": "session",
@@ -39,6 +43,8 @@ SECURITY: Mapping[str, list[dict[str, list]]] = {
     "session": [{"session_cookie": []}, {"session_header": []}],
     "token": [{"token": []}],
     "operator": [{"token": []}, {"client_token": []}],
+    "account": [{"client_token": []}],
+    "signature": [{"client_token": []}],
 }
 SESSION_SCHEMA = {"type": "string", "description": "the session's token, in place of the cookie"}
 
@@ -54,6 +60,9 @@ def document(url: str, version: str, dialects: Iterable[Dialect] = DIALECTS) -> 
             for operation in operations:
                 if _in_body(operation):
                     schemas[_schema_name(dialect, operation)] = _body_schema(dialect, operation)
+                if dialect.signed:
+                    schemas[f"{_schema_name(dialect, operation)}-signed"] = _signed_schema(
+                        dialect, operation)
             paths.setdefault(path, {})[method.lower()] = _described(dialect, operations)
     return {
         "openapi": VERSION,
@@ -106,7 +115,8 @@ def _in_body(operation: Operation) -> bool:
 
 
 def _has_body(dialect: Dialect, operations: list[Operation]) -> bool:
-    return bool(dialect.selector) or any(operation.fields for operation in operations)
+    return bool(dialect.selector) or dialect.signed or any(
+        operation.fields for operation in operations)
 
 
 def _is_in_path(field: Field, operation: Operation) -> bool:
@@ -146,17 +156,18 @@ def _parameters(dialect: Dialect, operations: list[Operation]) -> Iterator[dict[
 
 
 def _request_body(dialect: Dialect, operations: list[Operation]) -> dict[str, object]:
-    names = [_schema_name(dialect, operation) for operation in operations]
+    suffix = "-signed" if dialect.signed else ""
+    names = [_schema_name(dialect, operation) + suffix for operation in operations]
     references = [{"$ref": f"#/components/schemas/{name}"} for name in names]
     schema: dict[str, object] = references[0]
     if len(operations) > 1:
         schema = {"oneOf": references, "discriminator": {
-            "propertyName": dialect.selector,
+            "propertyName": "action" if dialect.signed else dialect.selector,
             "mapping": {operation.name: reference["$ref"]
                         for operation, reference in zip(operations, references)}}}
-    required = bool(dialect.selector) or any(field.required and not _is_in_path(field, operation)
-                                             for operation in operations
-                                             for field in operation.fields)
+    required = bool(dialect.selector) or dialect.signed or any(
+        field.required and not _is_in_path(field, operation)
+        for operation in operations for field in operation.fields)
     return {"required": required, "content": {content_type: {"schema": schema}
                                               for content_type in dialect.body_types}}
 
@@ -180,6 +191,24 @@ def _body_schema(dialect: Dialect, operation: Operation) -> dict[str, object]:
               "additionalProperties": False}
     # An empty list would be no valid schema in older drafts.
     return schema | ({"required": required} if required else {})
+
+
+def _signed_schema(dialect: Dialect, operation: Operation) -> dict[str, object]:
+    """The body in which the fields of a call travel as a text, and signed."""
+    fields = {"$ref": f"#/components/schemas/{_schema_name(dialect, operation)}"}
+    properties = {
+        "action": {"const": operation.name},
+        "at": {"type": "number", "description": "now, in Unix seconds"},
+        "data": {"type": "string", "contentMediaType": JSON, "contentSchema": fields,
+                 "description": "the fields of the call, as the text of a JSON object"},
+        "signNonce": {"type": "string", "minLength": 1, "maxLength": 64,
+                      "description": "another one for each call"},
+        "sign": {"type": "string", "pattern": "^[0-9a-f]{64}$",
+                 "description": "HMAC-SHA256 with the secretKey, in hex, of action + at + data + "
+                                "signNonce + secretSalt"},
+    }
+    return {"type": "object", "description": operation.summary, "properties": properties,
+            "additionalProperties": False, "required": list(properties)}
 
 
 def _security(operations: list[Operation]) -> list[dict[str, list]]:

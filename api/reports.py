@@ -8,25 +8,29 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
 from api.numbers import text
-from engine import OrderStatus, OrderType, Side, Tif
+from engine import HouseAccount, OrderStatus, OrderType, Side, Tif
 
-HOUSE_ACCOUNTS = {"EXTERNAL": 1, "FEES": 2, "ISSUANCE": 3}
+# Stands before the name of a sub-account's ledger account.
+ACCOUNT_MARK = "\x1f"
 
 
 def balances(core) -> Iterator[dict]:
-    """Every balance that is not zero, the house's own accounts behind the users'."""
+    """Every balance that is not zero, the house's own accounts behind the users'.
+
+    A sub-account of the pool is shown as such: a user may have the same name.
+    """
     for user in core.users:
         for coin in core.coins:
             available, frozen = core.balance(user.uid, coin.number)
             if available or frozen:
-                yield {"uid": user.uid, "user": user.username, "coin": coin.name,
+                yield {"uid": user.uid, "user": shown_name(user), "coin": coin.name,
                        "available": text(available, coin.scale),
                        "frozen": text(frozen, coin.scale)}
-    for account, number in HOUSE_ACCOUNTS.items():
+    for account in HouseAccount:
         for coin in core.coins:
-            amount = core.house(number, coin.number)
+            amount = core.house(account, coin.number)
             if amount:
-                yield {"uid": None, "user": f"house {account}", "coin": coin.name,
+                yield {"uid": None, "user": f"house {account.name}", "coin": coin.name,
                        "available": text(amount, coin.scale), "frozen": "0"}
 
 
@@ -77,11 +81,20 @@ def state(core) -> dict:
     return {
         "seq": core.seq, "time": _time(core.ts_ns), "state_hash": core.state_hash(),
         "counts": {
-            "users": len(core.users), "coins": len(core.coins), "pairs": len(core.pairs),
+            "users": len(core.users) - len(core.sub_accounts),
+            "sub_accounts": len(core.sub_accounts), "workers": len(core.workers),
+            "coins": len(core.coins), "pairs": len(core.pairs),
             "sessions": len(core.sessions), "deposits": len(core.deposits),
             "withdrawals": len(core.withdrawals), "credentials": len(core.credentials),
         },
     }
+
+
+def shown_name(user) -> str:
+    """A user's name; that of a sub-account with the word before it."""
+    if user.username.startswith(ACCOUNT_MARK):
+        return f"sub-account {user.username[len(ACCOUNT_MARK):]}"
+    return user.username
 
 
 def _word(names, number: int) -> str:

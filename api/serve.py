@@ -1,10 +1,10 @@
 """Runs a house: opens its folder, answers on its address, and ends it without losing an answer.
 
 The order of a start: the folder is locked and recovered, the first start's commands are sent, only
-then does anyone get in, and payouts begin. The order of an end: payouts stop where they are, no new
-connections and no new requests, the answers in flight go out, the journal is synced, the folder is
-free. A fail-stop ends the process too, with its
-reason and an exit code of its own.
+then does anyone get in, and what runs by itself begins: settlement, the networks' nodes, payouts.
+The order of an end: these stop where they are, no new connections and no new requests, the answers
+in flight go out, the journal is synced, the folder is free. A fail-stop ends the process too, with
+its reason and an exit code of its own.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from api.app import make_app
 from api.auth.seal import Seal, SealError
 from api.config import Config
 from api.first_start import FirstStartFailed, first_start
+from api.mining.network_poller import polling
+from api.mining.settling import SETTLER, settling
 from api.payouts.running import paying
 from api.shell import SHELL
 from api.site import LimitedSite
@@ -82,7 +84,9 @@ async def running(config: Config) -> AsyncIterator[Running]:
         await runner.setup()
         try:
             url = await _listen(runner, config, tls)
-            async with paying(house, config.wallets, app[SHELL].answers):
+            async with (settling(house, app[SETTLER], config.pool),
+                        polling(house, config.networks, app[SHELL].answers),
+                        paying(house, config.wallets, app[SHELL].answers)):
                 yield Running(house, url, new_password)
         finally:
             await runner.cleanup()

@@ -7,7 +7,9 @@ from datetime import tzinfo
 from aiohttp import web
 
 from api import times
+from api.auth.client_tokens import ClientTokens
 from api.auth.passwords import Passwords
+from api.auth.seal import Seal
 from api.auth.throttle import OrderRate, Quota, Throttle
 from api.config import Config
 from api.mail import Mailer
@@ -23,6 +25,7 @@ class Shell:
     config: Config
     passwords: Passwords
     mailer: Mailer
+    client_tokens: ClientTokens     # one for all doors: a nonce is looked at in one place
     user_throttle: Throttle         # failed logins by user name
     address_throttle: Throttle      # and by address
     code_throttle: Throttle         # codes asked for, by address
@@ -37,13 +40,17 @@ SHELL: web.AppKey[Shell] = web.AppKey("shell", Shell)
 
 
 def make_shell(house: House, config: Config) -> Shell:
-    """The services as the configuration says; `shell.passwords` is to be closed at the end."""
+    """The services as the configuration says; `shell.passwords` is to be closed at the end.
+
+    Raises SealError when the house's key file cannot be used.
+    """
     logins = config.limits.logins_per_minute
     return Shell(
         house=house,
         config=config,
         passwords=Passwords(),
         mailer=Mailer(config.mail, config.data.dir),
+        client_tokens=ClientTokens(house, Seal.open(config.data.dir)),
         user_throttle=Throttle(logins),
         address_throttle=Throttle(logins * ADDRESS_FACTOR),
         code_throttle=Throttle(logins * ADDRESS_FACTOR),

@@ -1,9 +1,9 @@
 """The proof of the whole: a real house, killed by SIGKILL under HTTP load, twenty times.
 
 One data folder lives through all of it. After each death: every order, cancellation, withdrawal,
-deposit, every credit, transfer and freeze of a front end, and every step of a miner that was
-answered yes is there, what was not answered is there at most once, and sending again doubles
-nothing. The clients know nothing of the house but its answers.
+deposit, every credit, transfer and freeze of a front end, every step of a miner and every batch of
+shares that was answered yes is there, what was not answered is there at most once, and sending
+again doubles nothing. The clients know nothing of the house but its answers.
 """
 
 import asyncio
@@ -31,11 +31,13 @@ from engine.replay import (
 from engine.segments import list_segments
 from engine.snapshot import list_snapshots
 from engine.verify import verify
+from tests.api import pool_doors
 from tests.api.serving import PASSWORD, USER_PASSWORD, ServedHouse, environment
 from tests.engine.test_history import rows_of
 from tests.support.keep_alive import Connection
 from tests.support.kill_clients import Operator, Rush, Trader, Watcher
 from tests.support.kill_doors import Door, FrontEnd, Miners
+from tests.support.kill_shares import ShareSource
 from tests.support.processes import scribe_of, until, wait_ended
 from tests.support.promises import COIN_SCALE, Promises, units
 
@@ -48,6 +50,10 @@ MOVED_COIN, ORE = "CNY", "ORE"      # nobody trades them here
 # Who is at a front end, and who mines, with whom.
 COUPLES = (USERS[:2], USERS[2:])
 FIRST_DEPOSITS = {"BTC": "1000", "BCH": "1000", "USDT": "1000000"}
+FARM, SOURCES = "farm", (1, 65_535)     # a sub-account, and who counts its shares
+NETWORK = {"coin": "BTC", "difficulty": "16307420938523.983", "subsidy": "6.25",
+           "fees_per_block": "0.1"}
+SHARE_ONE = 1 << 16                     # a difficulty of 1
 ADDRESS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 PAGE = 1000
 LATE = "the history is not up to date yet, try again"
@@ -126,6 +132,19 @@ class World:
         self.watchers = [Watcher(self.sessions[name], self.promises[name]) for name in USERS[:2]]
         self.front_ends = [self.new_front_end(couple) for couple in COUPLES]
         self.miners = [self.new_miners(couple) for couple in COUPLES]
+        self.new_farm(token)
+        self.share_sources = [ShareSource(token, FARM, NETWORK["coin"], number, f"{SEED} {number}")
+                              for number in SOURCES]
+
+    def new_farm(self, token: str) -> None:
+        """A sub-account that mines, made through the action API."""
+        assert self.house.done("POST", "network", NETWORK, token)
+        own = self.house.done("POST", "credentials", {"scope": "operator"}, token)
+        body = pool_doors.signed_body(own, action="Account.Create", text=json.dumps(
+            {"account": FARM, "phone": "1", "password": USER_PASSWORD}))
+        answer = self.house.request("POST", "/action-api", pool_doors.written(body), {
+            "Authorization": pool_doors.token_of(own), "Content-Type": "application/json"})[2]
+        assert json.loads(answer)["code"] == 0, answer
 
     def new_front_end(self, couple: tuple[str, str]) -> FrontEnd:
         administrator = self.user_center("operator", PASSWORD)["token"]
@@ -182,7 +201,8 @@ class World:
         return rush.answers
 
     async def rush(self, rush: Rush) -> None:
-        clients = [*self.traders, *self.watchers, self.operator, *self.doors]
+        clients = [*self.traders, *self.watchers, self.operator, *self.doors,
+                   *self.share_sources]
         await asyncio.gather(*(
             client.run(rush, self.house.host, self.house.port) for client in clients))
 
@@ -330,7 +350,8 @@ class World:
             await client.send_again(rush, connection)
             connection.close()
 
-        await asyncio.gather(*map(send, [*self.traders, self.operator, *self.front_ends]))
+        await asyncio.gather(*map(send, [
+            *self.traders, self.operator, *self.front_ends, *self.share_sources]))
         assert not rush.faults
 
     def placed_once(self) -> int:
@@ -357,7 +378,19 @@ class World:
                 assert trade_id == last_trade_id
         follower.close()
         assert (orders, last_trade_id) == (report.orders, report.trades)
+        self.check_shares(core)
         return report.state_hash
+
+    def check_shares(self, core: Core) -> None:
+        """Each batch that was answered counts once, in the hours of these lives and for its pay."""
+        now = core.workers.minute // 60
+        work = sum(core.workers.sums_of_hour(hour)[0] for hour in range(now - 12, now + 1))
+        numbers = core.workers.workers_of(core.users.sub_account(FARM).uid, core.ts_ns // 10**9)
+        shown = {core.workers.name_of(number): int(work[number]) // SHARE_ONE
+                 for number in numbers}
+        faults = [source.faults(shown, core.share_sources.last(source.number))
+                  for source in self.share_sources]
+        assert not any(faults), faults
 
     def check_money(self) -> None:
         """What was deposited is what the users have and what they paid in fees; over HTTP."""
@@ -441,5 +474,7 @@ def run(world: World) -> None:
     assert answers > 5000 and world.happened and world.lost
     assert sum(door.happened for door in world.doors) and sum(door.lost for door in world.doors)
     assert all(min(door.figures.known.values()) >= 0 for door in world.doors)
+    assert sum(source.happened + source.lost for source in world.share_sources)
+    assert all(min(source.work.values()) for source in world.share_sources)
     assert len(list_segments(world.directory / JOURNAL_FOLDER)) > 1
     assert list_snapshots(world.directory / SNAPSHOT_FOLDER)

@@ -26,13 +26,18 @@ async def register(shell: Shell, username: str, password: str, address: str | No
     """
     if not is_new_password(password):
         raise InputError("password", "must have 6 to 128 characters")
-    now_s = asyncio.get_running_loop().time()
-    delay_s = shell.registrations.take(address_key(address), now_s)
-    if delay_s > 0:
-        raise TooManyAttempts(f"too many registrations, try again in {int(delay_s) + 1} s")
+    take_registration(shell, address)
     # A name that is taken costs the same as one that is free.
     reply = await shell.house.submit(cold(Kind.REGISTER_USER, {
         "username": username, "password_hash": await shell.passwords.hash(password),
         "group": GROUP_USER, "email": email, "name": name, "source": source,
     }))
     return accepted(reply).value
+
+
+def take_registration(shell: Shell, address: str | None) -> None:
+    """Counts one of those that the address may make in a minute. Raises TooManyAttempts."""
+    now_s = asyncio.get_running_loop().time()
+    delay_s = shell.registrations.take(address_key(address), now_s)
+    if delay_s > 0:
+        raise TooManyAttempts(f"too many registrations, try again in {int(delay_s) + 1} s")

@@ -13,7 +13,8 @@ class Field:
 
     `form`: `text`, `whole` (a number without decimals), `decimal` (a number or its text), `flag`,
     `list` (a JSON list, or one text), `choice` (one of `choices`), `id` (a number or its text) or
-    `user` (a name as text, or a uid as number).
+    `user` (a name as text, or a uid as number). Where JSON alone will do: `number`, `integer`,
+    `boolean`, `texts` (a list of texts).
     """
     name: str
     form: str
@@ -27,8 +28,8 @@ class Operation:
     """One call. `path` is the documented one, with `{name}` for what varies.
 
     `shows` is how the caller shows who calls: `none`, `token` (a header), `session` (cookie, header
-    or parameter) or `operator`. `answers` is an example of what a success gives as data, None where
-    there is none.
+    or parameter), `operator`, `account` (a client's token) or `signature` (that and a signed body).
+    `answers` is an example of what a success gives as data, None where there is none.
     """
     name: str
     method: str

@@ -13,6 +13,7 @@ from api.dialects.parameters import add_form, add_json
 from api.numbers import COUNT_MAX, InputError, Number, read, read_ppm
 
 FIELD_SHOWN_MAX = 64
+FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 Meaning = TypeVar("Meaning")
 
@@ -64,6 +65,22 @@ class Fields:
         if type(value) is not str or value not in choices:
             raise InputError(field, "must be one of " + ", ".join(choices))
         return choices[value]
+
+    def flag(self, field: str) -> bool:
+        """True or false, in JSON or as a word."""
+        value = self._required(field)
+        if type(value) is str and value in FLAGS:
+            return FLAGS[value]
+        if type(value) is not bool:
+            raise InputError(field, "must be true or false")
+        return value
+
+    def decimal(self, field: str) -> str:
+        """A number, or the text of one, as it was written: for what no count can hold."""
+        value = self._required(field)
+        if not isinstance(value, str):
+            raise InputError(field, "must be a number")
+        return value
 
     def whole(self, field: str, most: int = COUNT_MAX) -> int:
         """A whole number from 0 to `most`."""

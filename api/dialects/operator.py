@@ -15,23 +15,28 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
-from api import times
 from api.auth import login, sessions
-from api.auth.client_tokens import ClientTokens, TokenRefused, WrongScope, sealed_credential
+from api.auth.client_tokens import TokenRefused, WrongScope, sealed_credential
 from api.auth.passwords import TooBusy
 from api.auth.seal import Seal
 from api.dialects.described import Operation
 from api.dialects.fields import Fields
 from api.dialects.operator_described import OPERATIONS
+from api.dialects.operator_desk import Desk, Refused, why
+from api.dialects.operator_payments import PaymentCalls
+from api.dialects.operator_pool import PoolCalls
+from api.dialects.operator_shares import ShareCalls
 from api.errors import MEANINGS, Fault, words
-from api.numbers import InputError, read_id, text
+from api.mining.settling import SETTLER, Settler
+from api.numbers import InputError, read_id
 from api.replies import json_reply
 from api.shell import SHELL, Shell
 from api.version import version
 from engine import (
-    HouseStopped, Kind, Overloaded, PairStatus, Result, SelfTrade, WithdrawalStatus, cold)
+    HistoryLate, HouseStopped, Kind, Overloaded, PairStatus, SelfTrade, WithdrawalStatus)
 
 GROUP_OPERATOR = 1
 SCOPE_ACCOUNT, SCOPE_OPERATOR = "account", "operator"
@@ -53,16 +58,8 @@ STEPS = {"approve": Kind.APPROVE_WITHDRAWAL, "reject": Kind.REJECT_WITHDRAWAL,
          "finish": Kind.FINISH_WITHDRAWAL}
 SCOPES = {SCOPE_ACCOUNT: SCOPE_ACCOUNT, SCOPE_OPERATOR: SCOPE_OPERATOR}
 
-# Where the words that all dialects share would name a field that these calls do not have.
-OWN_WORDS = {
-    (Kind.ADD_PAIR, Result.BAD_NAME): "pair: must be two different coins as BASE/QUOTE",
-    (Kind.ADD_PAIR, Result.UNKNOWN_COIN): "pair: both coins must be listed",
-    (Kind.ADD_PAIR, Result.BAD_SCALE): "price_scale, amount_scale: an amount has at most the base "
-                                       "coin's decimals, both together at most the quote coin's",
-    (Kind.ADD_PAIR, Result.BAD_QTY): "min_amount: out of range",
-    (Kind.DEPOSIT, Result.AMOUNT_TOO_LARGE): "amount: there would be more of the coin than "
-                                             "2^63 - 1 of its units",
-}
+# They read what they are given by themselves.
+OWN_BODIES = frozenset({"add_shares"})
 
 Handler = Callable[[web.Request], Awaitable[Any]]
 # A name in a path that may hold slashes.
@@ -71,35 +68,35 @@ PATTERNS = {"{clientId}": "{clientId:.+}"}
 log = logging.getLogger("orebook")
 
 
-class Refused(Exception):
-    """Ends a call: whose fault it is, and the message for the caller."""
-
-    def __init__(self, fault: Fault, message: str):
-        super().__init__(message)
-        self.fault = fault
-
-
-def why(kind: Kind, code: int) -> str:
-    """The words for a command's refusal, naming the field of the call or of the configuration."""
-    return OWN_WORDS.get((kind, code)) or words(code)
-
-
 def add_routes(app: web.Application) -> None:
     """The dialect on an app that has a SHELL. Raises SealError when the key file cannot be used."""
     shell = app[SHELL]
-    OperatorDialect(shell, Seal.open(shell.config.data.dir)).add_routes(app)
+    app[SETTLER] = Settler(shell.house)
+    OperatorDialect(shell, Seal.open(shell.config.data.dir), app[SETTLER]).add_routes(app)
+
+
+def envelope(code: int, answered: Any, message: str | None) -> bytes:
+    """The JSON of an answer; `answered` may be JSON already."""
+    if isinstance(answered, msgspec.Raw):
+        return b'{"code":%d,"data":%b,"message":null}' % (code, bytes(answered))
+    body = {"code": code, "data": answered, "message": message}
+    # A name in a request may hold what no encoding can write.
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class OperatorDialect:
     """The calls, bound to one house. Each gets its fields and returns what goes into the envelope's
-    `data`."""
+    `data`; one that is a whole response or JSON goes out as it is."""
 
-    def __init__(self, shell: Shell, seal: Seal):
+    def __init__(self, shell: Shell, seal: Seal, settler: Settler):
         house = shell.house
         self._shell = shell
         self._house = house
         self._seal = seal
-        self._client_tokens = ClientTokens(house, seal)
+        self._desk = Desk(shell)
+        self._parts = (self, PoolCalls(self._desk, settler), ShareCalls(self._desk),
+                       PaymentCalls(self._desk))
+        self._client_tokens = shell.client_tokens
         self._started_s = time.monotonic()
 
     def add_routes(self, app: web.Application) -> None:
@@ -117,13 +114,16 @@ class OperatorDialect:
     def _checked(self, operation: Operation) -> Handler:
         """The call for those who may, with fields that it has; the others are told why not, and
         nothing else happens."""
-        handler = getattr(self, operation.name)
+        handler = next(found for calls in self._parts
+                       if (found := getattr(calls, operation.name, None)) is not None)
         names = frozenset(field.name for field in operation.fields)
 
         @wraps(handler)
         async def call(request: web.Request) -> Any:
             if operation.shows == "operator":
                 await self._check_caller(request)
+            if operation.name in OWN_BODIES:
+                return await handler(request)
             in_body = operation.method == "POST"
             fields = await Fields.of_body(request) if in_body else Fields.of_query(request)
             fields.only(names.difference(request.match_info))
@@ -169,6 +169,8 @@ class OperatorDialect:
                 code, message = CODES[Fault.INPUT], "body: cannot be read"
             except (Overloaded, TooBusy):
                 code, message = CODES[Fault.SYSTEM], "too busy now; nothing was done"
+            except HistoryLate:
+                code, message = CODES[Fault.SYSTEM], "the history is not there now, try again"
             except HouseStopped:
                 code, message = CODES[Fault.SYSTEM], "the house has stopped"
             except ConnectionError:
@@ -184,19 +186,12 @@ class OperatorDialect:
                     code, message = CODES[Fault.SYSTEM], "the house has stopped"
             outcome = OUTCOMES.get(code, "refused")
             self._shell.answers["operator", handler.__name__, outcome] += 1
-            body = {"code": code, "data": answered, "message": message}
-            # A name in a request may hold what no encoding can write.
-            encoded = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+            if isinstance(answered, web.StreamResponse):
+                return answered
+            encoded = envelope(code, answered, message)
             # Not the direct way: other origins' headers are added to aiohttp's response only.
             return json_reply(request, encoded, direct=False)
         return answer
-
-    async def _submit(self, kind: Kind, fields: dict[str, Any]) -> Any:
-        """One command, on disk; its value. A result other than OK ends the call."""
-        reply = await self._house.submit(cold(kind, fields))
-        if reply.code != Result.OK:
-            raise Refused(MEANINGS[reply.code].fault, why(kind, reply.code))
-        return reply.value
 
     async def no_such_call(self, request: web.Request) -> None:
         """Any path or method that is none of ours."""
@@ -209,7 +204,7 @@ class OperatorDialect:
         scale = body.whole("scale", SCALE_MAX)
         fee = body.count("withdraw_fee", scale, zero=True) if body.has("withdraw_fee") else 0
         body.end()
-        number = await self._submit(Kind.ADD_COIN, {
+        number = await self._desk.submit(Kind.ADD_COIN, {
             "name": name, "title": title, "type": kind, "scale": scale, "withdraw_fee": fee})
         return {"coin": name, "number": number}
 
@@ -222,29 +217,36 @@ class OperatorDialect:
         self_trade = (body.choice("self_trade", SELF_TRADES) if body.has("self_trade")
                       else SelfTrade.CANCEL_MAKER)
         body.end()
-        number = await self._submit(Kind.ADD_PAIR, {
+        number = await self._desk.submit(Kind.ADD_PAIR, {
             "name": name, "price_scale": price_scale, "amount_scale": amount_scale,
             "min_qty": min_qty, "maker_fee_ppm": maker_fee_ppm, "taker_fee_ppm": taker_fee_ppm,
             "self_trade": int(self_trade)})
         return {"pair": name, "number": number}
 
     async def set_pair_status(self, request: web.Request, body: Fields) -> None:
-        pair = self._listed("pair", self._house.core.pairs, body.text("pair"))
+        pair = self._desk.listed("pair", self._house.core.pairs, body.text("pair"))
         status = body.choice("status", PAIR_STATUSES)
         body.end()
-        await self._submit(Kind.SET_PAIR_STATUS, {"pair": pair.number, "status": int(status)})
+        await self._desk.submit(Kind.SET_PAIR_STATUS, {"pair": pair.number, "status": int(status)})
 
     async def deposit(self, request: web.Request, body: Fields) -> dict:
-        user = self._user("user", body.name_or_uid("user"))
-        coin = self._listed("coin", self._house.core.coins, body.text("coin"))
+        user = self._desk.user("user", body.name_or_uid("user"))
+        coin = self._desk.coin("coin", body.text("coin"))
         amount, txid = body.count("amount", coin.scale), body.text("txid")
         body.end()
-        return await self._submit(Kind.DEPOSIT, {
+        return await self._desk.submit(Kind.DEPOSIT, {
             "uid": user.uid, "coin": coin.number, "amount": amount, "txid": txid})
 
     async def list_withdrawals(self, request: web.Request, query: Fields) -> list[dict]:
         status = query.choice("status", WITHDRAWAL_STATUSES) if query.has("status") else 0
-        user = self._user("user", query.text("user")) if query.has("user") else None
+        user = None
+        if query.has("account"):
+            if query.has("user"):
+                raise InputError("account", "not together with user")
+            user = self._house.core.users.get(
+                self._desk.account("account", query.text("account")).number)
+        elif query.has("user"):
+            user = self._desk.user("user", query.text("user"))
         limit = query.whole("limit", WITHDRAWALS_MAX) if query.has("limit") else WITHDRAWALS_DEFAULT
         before = query.whole("before") if query.has("before") else None
         query.end()
@@ -254,7 +256,7 @@ class OperatorDialect:
         else:
             found = store.of_user(user.uid, before=before, limit=WITHDRAWALS_MAX)
             found = [one for one in found if status in (0, one.status)][:limit]
-        shown = [self._withdrawal_view(one.view()) for one in found]
+        shown = [self._desk.withdrawal_view(one.view()) for one in found]
         await self._house.settled()
         return shown
 
@@ -264,23 +266,24 @@ class OperatorDialect:
         if kind == Kind.FINISH_WITHDRAWAL:
             fields["txid"] = body.text("txid")
         body.end()
-        return self._withdrawal_view(await self._submit(kind, fields))
+        return self._desk.withdrawal_view(await self._desk.submit(kind, fields))
 
     async def add_credential(self, request: web.Request, body: Fields) -> dict:
         scope = body.choice("scope", SCOPES)
         user = None
         if scope == SCOPE_ACCOUNT or body.has("account"):
-            user = self._user("account", body.name_or_uid("account"))
+            user = self._desk.user("account", body.name_or_uid("account"))
         body.end()
         client_id, secret_key, secret_salt = (
             secrets.token_hex(8), secrets.token_hex(32), secrets.token_hex(16))
         uid = user.uid if user is not None else None
-        await self._submit(Kind.ADD_CREDENTIAL, sealed_credential(
+        await self._desk.submit(Kind.ADD_CREDENTIAL, sealed_credential(
             self._seal, client_id, secret_key, secret_salt, scope, uid))
         return {"clientId": client_id, "secretKey": secret_key, "secretSalt": secret_salt}
 
     async def remove_credential(self, request: web.Request, query: Fields) -> None:
-        await self._submit(Kind.REMOVE_CREDENTIAL, {"client_id": request.match_info["clientId"]})
+        await self._desk.submit(Kind.REMOVE_CREDENTIAL, {
+            "client_id": request.match_info["clientId"]})
 
     async def state(self, request: web.Request, query: Fields) -> dict:
         house, core = self._house, self._house.core
@@ -288,7 +291,9 @@ class OperatorDialect:
             "seq": house.seq, "durable_seq": None, "state_hash": core.state_hash(),
             "version": version(), "uptime": int(time.monotonic() - self._started_s),
             "counts": {
-                "users": len(core.users), "coins": len(core.coins), "pairs": len(core.pairs),
+                "users": len(core.users) - len(core.sub_accounts),
+                "sub_accounts": len(core.sub_accounts), "workers": len(core.workers),
+                "coins": len(core.coins), "pairs": len(core.pairs),
                 "sessions": len(core.sessions), "deposits": len(core.deposits),
                 "withdrawals": len(core.withdrawals), "credentials": len(core.credentials),
             },
@@ -316,33 +321,3 @@ class OperatorDialect:
         if not token:
             raise Refused(Fault.OPERATION, "a client credential has no session to end")
         await sessions.end(self._house, token)
-
-    # -- names to what they stand for, and back ---------------------------------------------------
-
-    def _listed(self, field: str, listings, name: str):
-        """The listed coin or pair of that name."""
-        listed = listings.by_name(name)
-        if listed is None:
-            raise InputError(field, "is not listed")
-        return listed
-
-    def _user(self, field: str, name_or_uid: str | int):
-        users = self._house.core.users
-        user = users.by_name(name_or_uid) if type(name_or_uid) is str else users.get(name_or_uid)
-        if user is None:
-            raise InputError(field, "is no user")
-        return user
-
-    def _withdrawal_view(self, withdrawal: dict) -> dict:
-        """A withdrawal as docs/commands.md gives it, in the words and decimals of a reply."""
-        core = self._house.core
-        coin = core.coins.get(withdrawal["coin"])
-        return {
-            "id": withdrawal["id"], "uid": withdrawal["uid"],
-            "user": core.users.get(withdrawal["uid"]).username, "coin": coin.name,
-            "amount": text(withdrawal["amount"], coin.scale),
-            "fee": text(withdrawal["fee"], coin.scale), "address": withdrawal["address"],
-            "status": WithdrawalStatus(withdrawal["status"]).name.lower(),
-            "txid": withdrawal["txid"], "request_id": withdrawal["request_id"],
-            "requested_at": times.text(withdrawal["requested_ns"], self._shell.zone),
-        }

@@ -1,10 +1,11 @@
 """The calls of the operator dialect as they are described; its dispatch takes their methods and
 paths from here, and refuses every field that is not in them.
 
-An operation is served by the method of `OperatorDialect` that has its name. Its fields come in the
+An operation is served by the method that has its name. Its fields come in the
 path where that names them, else in the query of a GET or DELETE and in the JSON body of a POST.
 """
 
+from api.dialects import operator_pool_described
 from api.dialects.described import Field, Operation
 
 USER = Field("user", "user", "a name or a uid")
@@ -62,6 +63,7 @@ OPERATIONS = (
               choices=("requested", "approved", "finished", "rejected", "signed")),
         Field("user", "text", "only this user's, by name; looks at its last 1,000",
               required=False),
+        Field("account", "text", "only this sub-account's, in the same way", required=False),
         Field("limit", "whole", "how many: 100, at most 1,000", required=False),
         Field("before", "whole", "only those with smaller ids", required=False),
     ), [WITHDRAWAL | {"status": "requested"}]),
@@ -82,6 +84,8 @@ OPERATIONS = (
     _call("state", "GET", "state", "What the house has done and holds; the hash is of the whole "
           "state, which takes its time in a large house.", (), {
               "seq": 27, "durable_seq": 27, "state_hash": "5d" * 16, "version": "0.1.0",
-              "uptime": 60, "counts": {"users": 3, "coins": 5, "pairs": 5, "sessions": 1,
-                                       "deposits": 2, "withdrawals": 1, "credentials": 0}}),
+              "uptime": 60, "counts": {"users": 3, "sub_accounts": 2, "workers": 20, "coins": 5,
+                                       "pairs": 5, "sessions": 1, "deposits": 2, "withdrawals": 1,
+                                       "credentials": 0}}),
+    *operator_pool_described.operations(WITHDRAWAL),
 )

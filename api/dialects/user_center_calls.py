@@ -82,7 +82,7 @@ class Call:
         Raises InputError, Refused where `may(caller, user)` is False, Denied.
         """
         uid = self.uid(name) if self.fields.has(name) else self.caller.uid
-        return self.allowed(name, self.core.users.get(uid), may)
+        return self.allowed(name, self.core.users.person(uid), may)
 
     def user_named(self, name: str):
         """The user of the username in a field. Raises as `user`."""

@@ -223,13 +223,16 @@ def test_requests_can_be_logged(own_house, caplog):
                   {"Referer": "http://x/?session=secret-token"})
     house.request("GET", "/a%0Ab?session=secret-token")
     house.request("GET", "/router?router=a%0Ab%ff")
+    house.request("GET", "/ob/d1c705db37b09aebabe75872613c8a80?page=2")
+    house.request("GET", "/%6fb/d1c705db37b09aebabe75872613c8a80")
     house.close()
     lines = [record.getMessage() for record in caplog.records if record.name == "orebook.access"]
     assert lines[0].startswith(f"127.0.0.1 GET /router?router=get_coin 200 {size} 0.")
     assert lines[1].startswith("127.0.0.1 POST /router?router=login 200 ")
     assert lines[2].startswith("127.0.0.1 GET /a%0Ab 404 ")
     assert lines[3].startswith("127.0.0.1 GET /router?router=a%0Ab")
-    assert not re.search("correct-horse|secret-token|\n", "".join(lines))
+    assert lines[4].startswith("127.0.0.1 GET /ob/... 404 ")
+    assert not re.search("correct-horse|secret-token|d1c705db|\n", "".join(lines))
 
 
 def test_an_error_of_ours_shows_nothing(own_house, caplog):

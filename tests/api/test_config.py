@@ -66,7 +66,8 @@ def test_a_file(tmp_path):
 def test_every_key_is_an_environment_variable():
     values = {bool: ("true", True), int: ("25", 25), str: ("outbox", "outbox"),
               tuple[str, ...]: ("a, b", ("a", "b"))}
-    special = {"timezone": ("UTC", "UTC"), "max_body_bytes": ("4096", 4096)}
+    special = {"timezone": ("UTC", "UTC"), "max_body_bytes": ("4096", 4096),
+               "settle_at": ("03:30", "03:30")}
     for section, table in config.SECTIONS.items():
         for entry in dataclasses.fields(table):
             if entry.name in ("tls_cert", "tls_key"):
@@ -86,6 +87,19 @@ def test_the_environment_beats_the_file(tmp_path):
     assert loaded.server.host == "::1"
     assert loaded.server.cors_origins == ("*",)
     assert loaded.coins == (Coin("XYZ", 2),)
+
+
+NETWORK = """
+[[networks]]
+coin = "BTC"
+url = "http://127.0.0.1:8332"
+"""
+
+
+def test_a_network_has_its_defaults(tmp_path):
+    network, = load(written(tmp_path, NETWORK + "user = 'u'\npassword = 'secret'"), {}).networks
+    assert (network.chain, network.poll_seconds) == ("main", 10)
+    assert "secret" not in repr(network)
 
 
 @pytest.mark.parametrize("text, named", [
@@ -110,6 +124,19 @@ def test_the_environment_beats_the_file(tmp_path):
     ("[mail]\nport = 0", "port"),
     ("[mail]\nmode = 'smtp'\nreturn_codes = true", "return_codes"),
     ("[pool]\ntimezone = 'Mars'", "timezone"),
+    ("[pool]\nsettle = 1", "settle"),
+    ("[pool]\nsettle_at = '24:00'", "settle_at"),
+    ("[pool]\nsettle_at = '0:10'", "settle_at"),
+    ("[[networks]]\ncoin = 'BTC'", "url"),
+    (NETWORK.replace("http:", "ftp:"), "BTC: url"),
+    (NETWORK.replace("http://", "http://user@"), "BTC: url"),
+    (NETWORK + "user = 'u'", "BTC: user and password"),
+    (NETWORK + "user = 'u'\npassword = 'p'\ncookie_file = 'c'", "BTC: either"),
+    (NETWORK, "BTC: either"),
+    (NETWORK + "cookie_file = 'c'\npoll_seconds = 0", "BTC: poll_seconds"),
+    (NETWORK + "cookie_file = 'c'\npoll_seconds = 3601", "BTC: poll_seconds"),
+    (NETWORK + "cookie_file = 'c'\ncolour = 'red'", "colour"),
+    (2 * (NETWORK + "cookie_file = 'c'\n"), "BTC: a coin has one network"),
     ("[ore]\nsign_in_force = 9223372036854775808", "sign_in_force"),
     ("[ore]\ninitial_force = 9223372036854775808", "initial_force"),
     ("[ore]\ninitial_force = -1", "initial_force"),

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from api.catalog import DIALECTS, Dialect
 from api.dialects.described import Field, Operation
+from tests.support.callers import unsigned
 from tests.support.curl import Request
 from tests.support.pages import parsed
 
@@ -34,19 +35,25 @@ def called(request: Request) -> tuple[Dialect, Operation]:
     """The operation that a request is for. LookupError where none is described."""
     parts = urlsplit(request.url)
     query = dict(parse_qsl(parts.query))
+    action = parsed(request.body).get("action") if request.body and request.body[0] == "{" else ""
     for dialect in DIALECTS:
         for operation in dialect.operations:
             pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))
             if (operation.method != request.method
                     or not re.fullmatch(pattern, parts.path, re.IGNORECASE)):
                 continue
-            if not dialect.selector or query.get(dialect.selector) == operation.name:
+            if dialect.signed:
+                if action == operation.name:
+                    return dialect, operation
+            elif not dialect.selector or query.get(dialect.selector) == operation.name:
                 return dialect, operation
     raise LookupError(f"{request.method} {request.url} is not described")
 
 
 def fields_of(request: Request, dialect: Dialect) -> dict[str, object]:
     """The fields of a request, wherever they are, but for those in its path."""
+    if dialect.signed:
+        return parsed(parsed(request.body)["data"])
     fields: dict[str, object] = dict(parse_qsl(urlsplit(request.url).query))
     if request.body is not None and request.body.startswith("{"):
         fields |= parsed(request.body)
@@ -109,7 +116,9 @@ def _with(request: Request, dialect: Dialect, operation: Operation,
     query = {dialect.selector: operation.name} if dialect.selector else {}
     body = None
     headers = dict(request.headers)
-    if operation.method in ("GET", "DELETE"):
+    if dialect.signed:
+        body = unsigned(operation.name, json.dumps(fields, default=float))
+    elif operation.method in ("GET", "DELETE"):
         query |= {name: value if isinstance(value, str) else json.dumps(value)
                   for name, value in fields.items()}
     else:

@@ -1,4 +1,5 @@
-"""The examples in a page of docs/: a `sh` block with one curl command, then a `json` block with
+"""The examples in a page of docs/: a `sh` block with one curl command, or an `act` of
+docs/pool-callers.md, then a `json` block with
 the answer that it gets.
 
 A comment in the `sh` block says what is to be kept of the answer (`# saves: TOKEN=data.token`,
@@ -18,17 +19,19 @@ TABLE = re.compile(r"^\| field \| \| \|\n\| --- \| --- \| --- \|\n((?:\|.*\n)+)"
 ROW = re.compile(r"^\| `([^`]+)` \| (.+?) \| .+ \|$", re.MULTILINE)
 AS_THOSE = re.compile(r"The fields are those of `([^`]+)`")
 BLOCK = re.compile(r"^(#+ [^\n]+)$|^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^(?:curl|act) ", re.MULTILINE)
 SAVES = re.compile(r"# saves: (\w+)=([\w.\[\]]+)")
 EXPECT = re.compile(r"# expect: (\d{3})")
 STEP = re.compile(r"\.?(\w+)|\[(\d+)\]")
 TIME = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
 
 # What two houses will hardly have in common: long texts without a space (tokens, hashes), times,
-# times as numbers, what an example saves, and the fields of these names.
+# times as numbers, what an example saves, and the fields of these names; of speeds it depends on
+# whether the minute of the shares is over.
 LONG_TEXT = 20
 LONG_NUMBER = 10 ** 9
 VARYING = frozenset({"address", "clientId", "durable_seq", "id", "order_id", "reference", "seq",
-                     "uptime", "version"})
+                     "totalSpeed", "uptime", "validSpeed", "version"})
 
 
 @dataclass
@@ -51,8 +54,8 @@ def examples(page: Path) -> list[Example]:
             lines = content.splitlines()
             comments = [line for line in lines if line.startswith("#")]
             command = "\n".join(line for line in lines if not line.startswith("#"))
-            if not answered or not command.startswith("curl ") or "\ncurl " in command:
-                raise ValueError(f"{page.name}, {section}: not one curl command and its answer")
+            if not answered or len(COMMAND.findall(command)) != 1 or not COMMAND.match(command):
+                raise ValueError(f"{page.name}, {section}: not one command and its answer")
             answered = False
             status = re.search(EXPECT, content)
             example = Example(section, command, int(status[1]) if status else 200, None)
