@@ -7,7 +7,8 @@ dialect have in common: how fields travel, what goes around an answer.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from api.dialects import mining_wallet, operator_described, router_described, user_center
+from api.dialects import (
+    mining_wallet, operator_described, router_described, user_api_described, user_center)
 from api.dialects.described import Operation
 
 JSON = "application/json"
@@ -46,6 +47,7 @@ class Dialect:
     envelope: Envelope | None = None
     selector: str = ""
     session_parameter: bool = False
+    signed: bool = False
 
 
 TEXT = {"type": "string"}
@@ -127,6 +129,22 @@ OPERATOR = Dialect(
         refusal={"code": 5010, "data": None, "message": "amount: must be more than zero"},
     ))
 
+USER_API = Dialect(
+    "user_api", "Pool: user API", (
+        "What a miner's own programs ask the pool for. Fields come in the query; those of a POST "
+        "in a JSON object, in a form or in the query, and are merged.",
+        "The caller is a client credential of the scope `account`, by a new JWT in the header "
+        "`Authorization` of each call. It sees the sub-accounts of its own user.",
+        "A refusal has HTTP status 200, too: `code` is not 0, and `message` says why.",
+    ), user_api_described.OPERATIONS, (JSON, *FORMS),
+    Envelope(
+        done={"code": is_(0), "data": ANY, "message": NULL},
+        refused={"code": {"enum": [5010, 5020, 5030, 5040, 5050]}, "data": NULL, "message": TEXT},
+        around=lambda shown: {"code": 0, "data": shown, "message": None},
+        refusal={"code": 5040, "data": None,
+                 "message": "account: is no sub-account of this credential's user"},
+    ))
+
 SERVICE = Dialect(
     "service", "The house itself", (
         "For those who watch the house, and for readers of its calls.",
@@ -140,4 +158,4 @@ SERVICE = Dialect(
         Operation("docs", "GET", "/docs", "All calls as a page to read."),
     ))
 
-DIALECTS = (ROUTER, USER_CENTER, MINING_WALLET, OPERATOR, SERVICE)
+DIALECTS = (ROUTER, USER_CENTER, MINING_WALLET, USER_API, OPERATOR, SERVICE)

@@ -1,7 +1,8 @@
 """`python -m bench [SUBJECT…]`: runs benchmarks, prints tables, and writes all of it as JSON.
 
 Without a subject, or with `all`: everything but what has to be asked for, the peers (`peers` or
---peers), which must be installed, and `users` and `pool`, which take minutes and gigabytes.
+--peers), which must be installed, `users`, `pool` and `settlement`, which take minutes and
+gigabytes, and `workers`, one call alone.
 """
 
 import json
@@ -15,7 +16,7 @@ from rich.console import Console
 from bench import machine, report, users, workload
 
 SUBJECTS = ("matching", "journal", "replay", "http", "logins")
-ASKED_FOR = ("peers", "users", "pool")
+ASKED_FOR = ("peers", "users", "pool", "settlement", "workers")
 # The peers' own table: the widest mix takes their trees and lists too long.
 PEER_MIXES = ("A", "B")
 
@@ -62,6 +63,8 @@ def main(subjects, json_path, repeat, mixes, count, user_count, cache, with_peer
         "users": {"count": user_count},
         "logins": {},
         "pool": {},
+        "settlement": {},
+        "workers": {},
     }
     console = Console()
     found = {"machine": machine.describe(), "results": {}}

@@ -1,0 +1,109 @@
+"""Answers that are sent in parts, by a real server: whole, refused before they begin, or broken off
+so that nobody takes them for whole.
+"""
+
+import asyncio
+import http.client
+import json
+import threading
+
+import pytest
+from aiohttp import web
+
+from api.mining import bulk
+from api.mining.envelopes import DONE_HEAD, DONE_TAIL
+from api.numbers import InputError
+
+PART = b"1," * 10_000
+
+
+async def whole():
+    yield b"["
+    for _ in range(50):
+        yield PART
+    yield b"1]"
+
+
+async def refused():
+    raise InputError("start", "is wrong")
+    yield b"["
+
+
+async def broken():
+    yield b"["
+    yield PART
+    raise OSError("the disk is gone")
+
+
+ANSWERS = {"whole": whole, "refused": refused, "broken": broken}
+
+
+class Server:
+    """aiohttp on a free port, in a thread of its own."""
+
+    def __init__(self):
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=asyncio.run, args=(self.serve(),), daemon=True)
+        self.thread.start()
+        self.ready.wait()
+
+    async def serve(self):
+        self.loop, self.end = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/{name}", self.answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.port = runner.addresses[0][1]
+        self.ready.set()
+        await self.end.wait()
+        await runner.cleanup()
+
+    async def answer(self, request):
+        parts = ANSWERS[request.match_info["name"]]()
+        try:
+            return await bulk.send(request, DONE_HEAD, parts, DONE_TAIL)
+        except InputError as error:
+            return web.json_response({"refused": str(error)})
+
+    def close(self):
+        self.loop.call_soon_threadsafe(self.end.set)
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def connection(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    yield connection
+    connection.close()
+
+
+def test_the_parts_are_one_answer_in_the_envelope(connection):
+    for _ in range(2):                  # on one connection
+        connection.request("GET", "/whole")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-store"
+        envelope = json.loads(answer.read())
+        assert envelope == {"code": 0, "data": [1] * (50 * 10_000 + 1), "message": None}
+
+
+def test_what_is_wrong_before_the_first_part_is_a_refusal(connection):
+    connection.request("GET", "/refused")
+    assert json.loads(connection.getresponse().read()) == {"refused": "start: is wrong"}
+
+
+def test_what_is_wrong_later_ends_the_connection_within_the_answer(connection, caplog):
+    connection.request("GET", "/broken")
+    answer = connection.getresponse()
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        answer.read()
+    assert "the answer to /broken broke off" in caplog.text
