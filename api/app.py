@@ -12,7 +12,7 @@ from aiohttp import web
 from api import documentation
 from api.config import Config
 from api.cors import add_cors
-from api.dialects import mining_wallet, operator, router, user_api, user_center
+from api.dialects import action_api, mining_wallet, operator, router, user_api, user_center
 from api.metrics import CONTENT_TYPE as METRICS_TYPE
 from api.metrics import Metrics
 from api.replies import HEADERS, json_reply, refusal_body
@@ -21,7 +21,7 @@ from engine import House
 
 # Each puts its routes into an app that has its shell.
 DIALECTS = (router.add_routes, user_center.add_routes, mining_wallet.add_routes,
-            user_api.add_routes, operator.add_routes)
+            user_api.add_routes, action_api.add_routes, operator.add_routes)
 
 
 def make_app(house: House, config: Config) -> web.Application:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api.dialects import (
-    mining_wallet, operator_described, router_described, user_api_described, user_center)
+    action_api, mining_wallet, operator_described, router_described, user_api_described,
+    user_center)
 from api.dialects.described import Operation
 
 JSON = "application/json"
@@ -37,6 +38,8 @@ class Dialect:
 
     `body_types`: the content types that a body may have. `selector`: the parameter that names the
     call where the path does not. `session_parameter`: whether a session may come along as one.
+    `signed`: the fields travel as a text in a signed body (docs/pool-callers.md), whose `action`
+    names the call.
     Without an envelope an answer is what it shows.
     """
     name: str
@@ -145,6 +148,22 @@ USER_API = Dialect(
                  "message": "account: is no sub-account of this credential's user"},
     ))
 
+ACTION_API = Dialect(
+    "action_api", "Pool: action API", (
+        "For who runs a mining pool. All actions have one path, `/action-api`, and `/` is the "
+        "same. The body is signed: `action` names the action, `data` is the text of a JSON object "
+        "with its fields.",
+        "The caller is a client credential of the scope `operator`, by a new JWT in the header "
+        "`Authorization` of each call.",
+        "A refusal has HTTP status 200, too: `code` is not 0, and `message` says why.",
+    ), action_api.OPERATIONS, (JSON,),
+    Envelope(
+        done={"code": is_(0), "data": ANY, "message": NULL},
+        refused={"code": {"enum": [5010, 5020, 5030, 5040, 5050]}, "data": NULL, "message": TEXT},
+        around=lambda shown: {"code": 0, "data": shown, "message": None},
+        refusal={"code": 5030, "data": None, "message": "userName: username3 is not a sub-account"},
+    ), signed=True)
+
 SERVICE = Dialect(
     "service", "The house itself", (
         "For those who watch the house, and for readers of its calls.",
@@ -158,4 +177,4 @@ SERVICE = Dialect(
         Operation("docs", "GET", "/docs", "All calls as a page to read."),
     ))
 
-DIALECTS = (ROUTER, USER_CENTER, MINING_WALLET, USER_API, OPERATOR, SERVICE)
+DIALECTS = (ROUTER, USER_CENTER, MINING_WALLET, USER_API, ACTION_API, OPERATOR, SERVICE)

@@ -5,16 +5,19 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.app import make_app
 from api.catalog import DIALECTS, SERVICE, Dialect
 from api.config import Config, Server
-from api.dialects import mining_wallet
+from api.dialects import action_api_calls, mining_wallet
+from api.dialects.action_api import ACTIONS
 from api.dialects.described import Field, Operation
 from api.dialects.router import ROUTES
 from api.documentation import FORMS, SHOWS, page
 from api.openapi import SCHEMAS, SECURITY
+from tests.api.pool_doors import signed_body, written
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NO_SUCH_CALL = re.compile("path: not known|method: |there is no ")
@@ -69,12 +72,33 @@ def test_the_router_is_one_path(described):
     assert reads["required"] and set(reads["schema"]["enum"]) == ROUTES.keys() - names.keys()
 
 
+def test_the_action_api_is_one_path(described):
+    """Its bodies tell actions apart, and hold the fields of each as a text."""
+    schemas = described["components"]["schemas"]
+    posted = described["paths"]["/action-api"]["post"]["requestBody"]["content"]
+    bodies = posted["application/json"]["schema"]
+    names = [one["$ref"].rpartition("/")[2] for one in bodies["oneOf"]]
+    assert bodies["discriminator"]["propertyName"] == "action"
+    assert bodies["discriminator"]["mapping"].keys() == ACTIONS.keys()
+    for name in names:
+        body = schemas[name]
+        action = body["properties"]["action"]["const"]
+        assert bodies["discriminator"]["mapping"][action].endswith(f"/{name}")
+        fields = body["properties"]["data"]["contentSchema"]["$ref"].rpartition("/")[2]
+        assert fields == f"action_api.{action}" and schemas[fields]["type"] == "object"
+        credential = {"clientId": "a", "secretKey": "b", "secretSalt": "c"}
+        signed = json.loads(written(signed_body(credential, {}, action=action)))
+        Draft202012Validator(body).validate(signed)
+        assert not Draft202012Validator(body).is_valid(signed | {"action": "another"})
+
+
 def test_what_is_served_is_described(house):
     """Every route of the application but those that say of all else that it is no call."""
     async def routes():
         app = make_app(house.house, Config(data=house.config.data))
         return [(route.method, route.resource.canonical) for route in app.router.routes()]
-    below_mining = {f"/mining{path}": path for path in mining_wallet.PATHS_BELOW_MINING}
+    elsewhere = {f"/mining{path}": path for path in mining_wallet.PATHS_BELOW_MINING}
+    elsewhere["/"] = action_api_calls.PATH
     ways = {(one.path, one.method) for _, one in operations()}
     paths = {path for path, _ in ways}
     faults = []
@@ -82,7 +106,7 @@ def test_what_is_served_is_described(house):
         if re.search(r"(^|/)\{(path|call)\}$|^/operator$", served):
             continue
         path = served if served in paths or served.endswith("/") else served + "/"
-        path = below_mining.get(path, path)
+        path = elsewhere.get(path, path)
         if path not in paths or method not in ("*", "HEAD") and (path, method) not in ways:
             faults.append(f"{method} {served} is served and not described")
     assert faults == []

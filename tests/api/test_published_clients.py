@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from engine import Kind
-from tests.api.conftest import NO_PASSWORD
+from tests.api.action_apis import OPERATION, ActionApi
+from tests.api.conftest import NO_PASSWORD, HouseThread
 from tests.api.pool_doors import AUTHENTICATION, Doors
 
 SEEDS = Path(__file__).parents[3] / "shared" / "seeds"
@@ -56,13 +57,13 @@ def examples():
             "action-api, signature": with_signature}
 
 
-def filled_in(program, url, own):
+def filled_in(program, url, own, parameters=PARAMETERS):
     """The program with its placeholders replaced; every one must be there."""
     fillings = [
         (r"'http://service_url'", json.dumps(url)),
         (r"(?<=clientId = )'x+'", json.dumps(own["clientId"])),
         (r"(?<=secretKey = )'x+'", json.dumps(own["secretKey"])),
-        (r"\{\.\.\.\}|(?<=parameters = )\{\}", PARAMETERS),
+        (r"\{\.\.\.\}|(?<=parameters = )\{\}", parameters),
         (r"function \((?:resp)?\) \{\n *(?:\.{6}|// 结果处理)\n",
          "function (resp) { console.log(JSON.stringify(resp));\n"),
     ]
@@ -105,3 +106,22 @@ def test_a_token_and_a_signature_open_the_action_api(doors, tmp_path):
     # And it was the signature that opened it.
     wrong = run(tmp_path, program.replace(own["secretSalt"], own["secretSalt"] + "x"))
     assert (wrong["code"], wrong["message"]) == (AUTHENTICATION, "sign: is wrong")
+
+
+def test_an_action_is_done(tmp_path):
+    """Against the whole application, and not against its doors alone."""
+    house = HouseThread(tmp_path / "house")
+    try:
+        api = ActionApi(house)
+        program = filled_in(
+            examples()["action-api, signature"], f"http://127.0.0.1:{house.port}/action-api",
+            api.own, json.dumps({"account": "farm", "phone": "13811012345",
+                                 "password": "correct \"horse\" é😀"}))
+        program = program.replace("'action-xxx'", "'Account.Create'")
+        assert run(tmp_path, program) == {"code": 0, "data": None, "message": None}
+        again = run(tmp_path, program)
+        assert (again["code"], again["message"]) == (OPERATION, "account: this name is taken")
+        assert api.done("Account.CheckPassword", account="farm",
+                        password='correct "horse" é😀') is True
+    finally:
+        house.close()
