@@ -1,6 +1,6 @@
 """The HTTP application: every dialect on one house.
 
-Every answer is JSON of a dialect (but /metrics and /docs), also for a path that nobody knows.
+Every answer is JSON of a dialect (but /metrics, /docs and /ob/), also for a path that nobody knows.
 There is no middleware (but where other origins may call): a dialect turns what goes wrong into its
 own envelope, and the orders' way is as short as it can be.
 """
@@ -12,7 +12,8 @@ from aiohttp import web
 from api import documentation
 from api.config import Config
 from api.cors import add_cors
-from api.dialects import action_api, mining_wallet, operator, router, user_api, user_center
+from api.dialects import (
+    action_api, mining_wallet, observer_page, operator, router, user_api, user_center)
 from api.metrics import CONTENT_TYPE as METRICS_TYPE
 from api.metrics import Metrics
 from api.replies import HEADERS, json_reply, refusal_body
@@ -34,6 +35,7 @@ def make_app(house: House, config: Config) -> web.Application:
     for add_routes in DIALECTS:
         add_routes(app)
     documentation.add_routes(app)
+    observer_page.add_routes(app)
     metrics = Metrics(app[SHELL])
 
     async def page(request: web.Request) -> web.StreamResponse:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from api.dialects import (
     action_api, mining_wallet, operator_described, router_described, user_api_described,
     user_center)
-from api.dialects.described import Operation
+from api.dialects.described import Field, Operation
 
 JSON = "application/json"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 # What is no JSON, by path.
-CONTENT_TYPES = {"/metrics": "text/plain", "/docs": "text/html"}
+CONTENT_TYPES = {"/metrics": "text/plain", "/docs": "text/html", "/ob/{token}": "text/html"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,23 @@ ACTION_API = Dialect(
         refusal={"code": 5030, "data": None, "message": "userName: username3 is not a sub-account"},
     ), signed=True)
 
+OBSERVER = Dialect(
+    "observer", "Observer links", (
+        "Who has the link of an observer sees a sub-account's speeds, workers or earnings, as its "
+        "rights allow, without logging in. `observer/create` and `SubAccount.AddObserverInfo` "
+        "make one, `SubAccount.DeleteObserverInfo` ends it.",
+    ), (
+        Operation("observer_page", "GET", "/ob/{token}",
+                  "What the link shows, as a page to read; 404 where it has ended.", (
+                      Field("token", "text", "of the link"),
+                      Field("q", "text", "how the names of the workers begin", False),
+                      Field("status", "choice", "of the workers", False,
+                            ("running", "stopped", "invalid")),
+                      Field("page", "whole", "of the list of workers, from 1", False),
+                      Field("until", "text", "the last day of the earnings, `2026-01-31`", False),
+                  )),
+    ))
+
 SERVICE = Dialect(
     "service", "The house itself", (
         "For those who watch the house, and for readers of its calls.",
@@ -177,4 +194,5 @@ SERVICE = Dialect(
         Operation("docs", "GET", "/docs", "All calls as a page to read."),
     ))
 
-DIALECTS = (ROUTER, USER_CENTER, MINING_WALLET, USER_API, ACTION_API, OPERATOR, SERVICE)
+DIALECTS = (
+    ROUTER, USER_CENTER, MINING_WALLET, USER_API, ACTION_API, OPERATOR, OBSERVER, SERVICE)

@@ -1,0 +1,163 @@
+"""What an observer link shows of a sub-account, as text for people: its speeds and its workers.
+
+It reads the same counters as the dialects of the pool and rounds speeds down for reading: the exact
+one goes along. Nothing here is escaped for a page; names are as their owners wrote them.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, tzinfo
+from typing import NamedTuple
+
+from api import numbers
+from api.config import Pool
+from api.times import FORMAT
+
+WORKERS_PER_PAGE = 200
+# As core.workers numbers them.
+STATUSES = {1: "running", 2: "stopped", 3: "invalid"}
+UNITS = ("H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s", "EH/s", "ZH/s")
+CHART_HEIGHT = 1_000
+PERMILLE_SCALE = 1                      # of percent
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+class ShownSpeed(NamedTuple):
+    speed: str              # "24.56 PH/s"
+    exact: str              # "24561271905291252 H/s"
+    rejected: str           # "0.7 %" of all work
+
+
+class Hour(NamedTuple):
+    """A bar of the chart; its height is in parts of CHART_HEIGHT."""
+    begins: str             # "2026-01-31 08:00"
+    height: int
+    shown: ShownSpeed
+
+
+class Dashboard(NamedTuple):
+    speeds: tuple[tuple[str, ShownSpeed], ...]      # over which time, oldest last
+    hours: tuple[Hour, ...]                         # whole ones, oldest first
+    top: str                # the speed at the chart's upper edge, "" where there was none
+    middle: str             # and half of it
+
+
+class WorkerRow(NamedTuple):
+    name: str
+    status: str             # one of STATUSES
+    speed_5m: ShownSpeed
+    speed_30m: ShownSpeed
+    speed_24h: ShownSpeed
+    last_share: str
+    group: str              # "" for none
+
+
+class WorkerPage(NamedTuple):
+    rows: tuple[WorkerRow, ...]
+    found: int              # workers that fit
+    page: int               # from 1
+    pages: int              # at least 1
+
+
+def dashboard(core, account: int, now_s: int, zone: tzinfo) -> Dashboard:
+    """A sub-account's speeds now, and in each of the 24 hours before the running one."""
+    speeds = core.workers.account_speeds(account, now_s)
+    hours = core.workers.account_hours(account, now_s)
+    top = scale_top(max((hour.valid_speed for hour in hours), default=0))
+    when = clock(zone)
+    return Dashboard(
+        speeds=(("5 minutes", shown(*speeds.speed_5m)), ("10 minutes", shown(*speeds.speed_10m)),
+                ("30 minutes", shown(*speeds.speed_30m)), ("24 hours", shown(*speeds.speed_24h))),
+        hours=tuple(Hour(when(hour.start_s)[:-3], bar_height(hour.valid_speed, top),
+                         shown(*hour[1:])) for hour in hours),
+        top=scale_text(top), middle=scale_text(top, 2))
+
+
+def worker_counts(core, account: int, now_s: int, pool: Pool) -> dict[str, int]:
+    """How many workers have each of STATUSES."""
+    counts = core.workers.counts_of(account, now_s, pool.running_minutes, pool.stopped_hours)
+    return dict(zip(STATUSES.values(), counts))
+
+
+def worker_page(core, account: int, now_s: int, pool: Pool, zone: tzinfo, *, prefix: str,
+                status: str, page: int) -> WorkerPage:
+    """The workers whose names begin so, without regard to case, that have this status ("": any).
+
+    In the order of their first shares. A page behind the last is the last.
+    """
+    lines = core.workers.list_of(account, now_s, pool.running_minutes, pool.stopped_hours)
+    folded = prefix.casefold()
+    if folded or status:
+        lines = [line for line in lines if status in ("", STATUSES[line.status])
+                 and line.name.casefold().startswith(folded)]
+    pages = max(1, -(-len(lines) // WORKERS_PER_PAGE))
+    page = min(page, pages)
+    when = clock(zone)
+    groups = {group.id: group.name for group in core.sub_accounts.get(account).groups}
+    first = (page - 1) * WORKERS_PER_PAGE
+    rows = tuple(WorkerRow(
+        line.name, STATUSES[line.status],
+        shown(line.valid_speed_5m, line.reject_rate_5m_permille),
+        shown(line.valid_speed_30m, line.reject_rate_30m_permille),
+        shown(line.valid_speed_24h, line.reject_rate_24h_permille),
+        when(line.last_at_s), groups.get(line.group, ""),
+    ) for line in lines[first:first + WORKERS_PER_PAGE])
+    return WorkerPage(rows, len(lines), page, pages)
+
+
+def clock(zone: tzinfo) -> Callable[[int], str]:
+    """Moments (Unix seconds) as text in that zone."""
+    return lambda at_s: datetime.fromtimestamp(at_s, zone).strftime(FORMAT)
+
+
+def day_text(day: int) -> str:
+    """A day since 1970-01-01 as `2026-01-31`."""
+    return date.fromordinal(EPOCH_DAY + day).isoformat()
+
+
+def day_of(text: str) -> int | None:
+    """The day that a text names; None where it names none since 1970."""
+    try:
+        day = date.fromisoformat(text).toordinal() - EPOCH_DAY
+    except ValueError:
+        return None
+    return day if day >= 0 else None
+
+
+def shown(valid_speed: int, reject_rate_permille: int) -> ShownSpeed:
+    """Of H/s and thousandths."""
+    return ShownSpeed(speed_text(valid_speed), f"{valid_speed} H/s",
+                      f"{numbers.text(reject_rate_permille, PERMILLE_SCALE)} %")
+
+
+def speed_text(valid_speed: int) -> str:
+    """H/s in the largest unit that leaves no zero before the point, rounded down."""
+    power = min((len(str(valid_speed)) - 1) // 3, len(UNITS) - 1)
+    if power == 0:
+        return f"{valid_speed} {UNITS[0]}"
+    hundredths = valid_speed * 100 // 1_000**power
+    return f"{hundredths // 100}.{hundredths % 100:02} {UNITS[power]}"
+
+
+def scale_top(most: int) -> int:
+    """The speed at the top of a chart that shows up to `most`, with few digits; 0 of 0."""
+    if most == 0:
+        return 0
+    power = 10 ** (len(str(most)) - 1)
+    return next(power * factor // 2 for factor in (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
+                if 2 * most <= power * factor)
+
+
+def scale_text(top: int, part: int = 1) -> str:
+    """A part of a chart's height as a speed; "" where nothing is shown."""
+    if top == 0:
+        return ""
+    power = min((len(str(top)) - 1) // 3, len(UNITS) - 1)
+    # In thousandths of the unit: a half of it has no more decimals.
+    return f"{numbers.text(top * 1_000 // part // 1_000**power, 3)} {UNITS[power]}"
+
+
+def bar_height(speed: int, top: int) -> int:
+    """In parts of CHART_HEIGHT. What is not nothing is seen."""
+    if speed == 0:
+        return 0
+    return max(speed * CHART_HEIGHT // top, CHART_HEIGHT // 100)
