@@ -1,4 +1,4 @@
-"""`orebook demo`: a house on a temporary folder, and clients that trade on it over HTTP.
+"""`orebook demo`: a house on a temporary folder; clients trade on it, and a farm mines, over HTTP.
 
 The house is the real one, started as `orebook serve` starts it. Everything else goes in through its
 doors as anyone's client would: registering with a mailed code (which the demo's house returns),
@@ -25,6 +25,7 @@ from rich.table import Table
 
 from api.client import CallRefused, HouseClient
 from api.config import Config
+from api.demo_farm import FARMER, Farm
 from api.demo_market import MARKETS, FairPrice, Market, Order, maker_orders, taker_order
 from api.first_start import OPERATOR
 from api.numbers import text
@@ -137,18 +138,23 @@ async def demo(config: Config, seed: int, seconds: int | None, keep: bool,
             await operator.login_operator(OPERATOR, password)
             players = await stack.enter_async_context(Players(house.url, seed, stop))
             await players.come_in(operator)
+            farm = Farm(operator, seed)
+            await farm.come_in(house.url)
             _say(console, f"The house answers at {house.url}, its files are in {folder}.\n"
                           f"Log in as {TAKERS[0]} with the password {PASSWORD}, or as {OPERATOR} "
-                          f"with {password}. Ctrl-C ends it.")
+                          f"with {password}. Ctrl-C ends it.\n"
+                          f"The workers of {FARMER} are seen at {farm.link_at(house.url)}")
             async with asyncio.TaskGroup() as group:
                 for market in MARKETS:
                     group.create_task(players.trade(market))
+                group.create_task(farm.mine(stop))
                 group.create_task(_show(console, house.url, players.tally, stop))
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
     kept = f" Its files stay in {folder}." if keep else ""
-    _say(console, f"Ended after {players.tally.orders} orders.{kept}")
+    _say(console, f"Ended after {players.tally.orders} orders and {farm.rows} counts of shares."
+                  f"{kept}")
     return house.house.stopped
 
 
