@@ -6,6 +6,13 @@ NODE := $(VENV)/node
 PACKAGES := api bench engine kline ledger pool
 SOURCES := $(shell find $(PACKAGES) -name '*.pyx' -o -name '*.pxd')
 
+# Python's compiled files are kept, also where the environment says not to: else each of the hundreds
+# of processes that the tests start would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
+IN_MEMORY = $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 1000000 ] \
+	2>/dev/null && echo TMPDIR=/dev/shm)
+
 .PHONY: run demo test unit bench build clean
 
 run: build
@@ -17,8 +24,10 @@ demo: build
 test: build $(NODE)/.installed
 	$(BIN)/python -m pytest
 
+# The quick part's files are in memory where there is room for them: there a house waits for no disk.
+# The whole is run on the disk.
 unit: build
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(IN_MEMORY) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 bench: build
 	$(BIN)/orebook bench

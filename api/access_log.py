@@ -21,7 +21,8 @@ class AccessLog(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         place = request.rel_url.raw_path[:PATH_LENGTH_MAX]
-        if request.rel_url.path.startswith(OBSERVER_PATH):
+        # Anywhere in it: a proxy may have put something in front.
+        if OBSERVER_PATH in request.rel_url.path:
             place = f"{OBSERVER_PATH}..."
         name = request.rel_url.query.get("router", "")[:NAME_LENGTH_MAX]
         if name:

@@ -26,6 +26,8 @@ NODE_SCALE = 8              # decimals of a node's amounts
 PER_TRANSACTION_MAX = 1_000
 FEE_BLOCKS_MAX = 1_008
 POLL_SECONDS_MAX = 3_600
+# Both 30 days: then a worker is dropped.
+RUNNING_MINUTES_MAX, STOPPED_HOURS_MAX = 43_200, 720
 CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -340,6 +342,10 @@ def _check_pool(pool: Pool) -> None:
         times.zone(pool.timezone)
     except ValueError as error:
         raise ConfigError(f"[pool] timezone: {error}") from None
+    for key, most in (("running_minutes", RUNNING_MINUTES_MAX),
+                      ("stopped_hours", STOPPED_HOURS_MAX)):
+        if not 1 <= getattr(pool, key) <= most:
+            raise ConfigError(f"[pool] {key}: must be 1 to {most}")
     if not CLOCK_TIME.fullmatch(pool.settle_at):
         raise ConfigError("[pool] settle_at: must be a time as 00:10")
 

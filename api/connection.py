@@ -7,6 +7,7 @@ connection that stays silent, or whose request never ends, is closed by its site
 
 import logging
 from asyncio import AbstractEventLoop
+from collections.abc import Awaitable
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 class Connection(web.RequestHandler):
     """One of a server's connections. `held_since_s`: since when it has been silent, or since when
-    it has been busy with one request, in the loop's time."""
+    it has been busy with one request and its answer has not got on, in the loop's time."""
 
     __slots__ = ("held_since_s", "_is_silent")
 
@@ -41,6 +42,10 @@ class Connection(web.RequestHandler):
             self.held_since_s = self._loop.time()
         super().data_received(received)
 
+    def get_on(self) -> None:
+        """Part of a long answer has gone out: the time for the rest begins anew."""
+        self.held_since_s = self._loop.time()
+
     def finish_response(self, request: web.BaseRequest, resp: web.StreamResponse,
                         start_time: float | None):
         """Send an answer; one that aiohttp has made is replaced by one of ours."""
@@ -50,7 +55,18 @@ class Connection(web.RequestHandler):
             description = DESCRIPTIONS.get(resp.status, resp.reason)
             resp = json_reply(request, refusal_body(description), resp.status, direct=False)
         # Not a coroutine of its own: this is on every order's way.
-        return super().finish_response(request, resp, start_time)
+        finished = super().finish_response(request, resp, start_time)
+        if request.content.is_eof() or "Content-Encoding" not in request.headers:
+            return finished
+        return self._then_hang_up(finished)
+
+    async def _then_hang_up(self, finished: Awaitable[tuple[web.StreamResponse, bool]]
+                            ) -> tuple[web.StreamResponse, bool]:
+        """After an answer that did not want the rest of a compressed body: aiohttp would unpack
+        that for nothing, some hundred times its size."""
+        answer = await finished
+        self.force_close()
+        return answer
 
     def log_exception(self, *args: object, **settings) -> None:
         """A fault that nobody has caught. A body that turns out to be unreadable after its request

@@ -14,7 +14,7 @@ from api.auth.passwords import TooBusy
 from api.auth.sessions import SessionRefused
 from api.errors import MEANINGS, Fault
 from api.numbers import InputError
-from engine import HistoryLate, HouseStopped, Overloaded, Reply, Result
+from engine import HistoryLate, House, HouseStopped, Overloaded, Reply, Result
 
 log = logging.getLogger(__name__)
 
@@ -94,3 +94,14 @@ def refusal_of(error: Exception, call: str) -> Refusal:
     # The caller is told nothing that only we should know; the log has it all.
     log.error("%s failed", call, exc_info=error)
     return Refusal(Fault.SYSTEM, "internal", "a fault of ours; it is in the log")
+
+
+async def once_settled(refusal: Refusal, house: House, call: str) -> Refusal:
+    """A refusal, once all that it may rest on is on disk; that the house has stopped where that
+    never comes."""
+    if refusal.fault is not Fault.SYSTEM:
+        try:
+            await house.settled()
+        except HouseStopped as stopped:
+            return refusal_of(stopped, call)
+    return refusal

@@ -80,13 +80,18 @@ def state(core) -> dict:
     """How far the replay came, the hash of the state there, and how much there is of what."""
     return {
         "seq": core.seq, "time": _time(core.ts_ns), "state_hash": core.state_hash(),
-        "counts": {
-            "users": len(core.users) - len(core.sub_accounts),
-            "sub_accounts": len(core.sub_accounts), "workers": len(core.workers),
-            "coins": len(core.coins), "pairs": len(core.pairs),
-            "sessions": len(core.sessions), "deposits": len(core.deposits),
-            "withdrawals": len(core.withdrawals), "credentials": len(core.credentials),
-        },
+        "counts": counts(core),
+    }
+
+
+def counts(core) -> dict[str, int]:
+    """How much there is of what."""
+    return {
+        "users": len(core.users) - len(core.sub_accounts),
+        "sub_accounts": len(core.sub_accounts), "workers": len(core.workers),
+        "coins": len(core.coins), "pairs": len(core.pairs), "sessions": len(core.sessions),
+        "deposits": len(core.deposits), "withdrawals": len(core.withdrawals),
+        "credentials": len(core.credentials),
     }
 
 

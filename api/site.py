@@ -66,7 +66,11 @@ class LimitedSite(web.BaseSite):
         oldest_s = loop.time() - self._held_max_s
         for connection in self._runner.server.connections:
             if connection.held_since_s < oldest_s:
+                transport = connection.transport
                 connection.force_close()
+                # Else it would wait for ever until its client has read what is left.
+                if transport is not None and transport.get_write_buffer_size():
+                    transport.abort()
         self._looking = loop.call_later(min(LOOK_EVERY_S, self._held_max_s), self._close_held)
 
 

@@ -2,7 +2,7 @@
 
 Without a subject, or with `all`: everything but what has to be asked for, the peers (`peers` or
 --peers), which must be installed, `users`, `pool` and `settlement`, which take minutes and
-gigabytes, and `workers`, one call alone.
+gigabytes, and `workers` and `shares`, one call each.
 """
 
 import json
@@ -16,7 +16,7 @@ from rich.console import Console
 from bench import machine, report, users, workload
 
 SUBJECTS = ("matching", "journal", "replay", "http", "logins")
-ASKED_FOR = ("peers", "users", "pool", "settlement", "workers")
+ASKED_FOR = ("peers", "users", "pool", "settlement", "workers", "shares")
 # The peers' own table: the widest mix takes their trees and lists too long.
 PEER_MIXES = ("A", "B")
 
@@ -65,6 +65,7 @@ def main(subjects, json_path, repeat, mixes, count, user_count, cache, with_peer
         "pool": {},
         "settlement": {},
         "workers": {},
+        "shares": {},
     }
     console = Console()
     found = {"machine": machine.describe(), "results": {}}

@@ -1,7 +1,8 @@
-"""The proof that a data folder holds together: every frame, every snapshot, the history.
+"""The proof that a data folder holds together: every frame, every snapshot, the history, the hours.
 
 The whole journal is replayed from its first command. On the way each snapshot is loaded and
 compared with the state at its seq, and the history with the core at the seq that it has reached.
+Of the workers' hours it is looked at whether each file is as it was written.
 
 Invariant: nothing is changed on the disk, and no fault stops the search where it can go on.
 """
@@ -22,12 +23,16 @@ from engine.halt import Halt
 from engine.history import open_reader, read_ledger_sums
 from engine.history_writer import (
     APPLICATION_ID, HISTORY_FILE, SCHEMA_VERSION, Reached, read_reached)
+from engine.hour_writer import HOURS_DIRECTORY
 from engine.journal import Frame, JournalDamage, JournalReader
 from engine.replay import (
     JOURNAL_FOLDER, SNAPSHOT_FOLDER, Progress, apply_frame, last_frame)
 from engine.snapshot import (
     Snapshot, SnapshotOutdated, SnapshotUnusable, list_snapshots, read_snapshot)
+from pool.hour_files import HourFolder
 
+MONEY = "CNY"       # what coins are sold for
+PAYMENT = "pay|"    # so begin the request ids of withdrawals that a settlement made
 FAULTS_MAX = 20     # differences of one kind that are spelled out
 
 
@@ -87,6 +92,9 @@ class Verification:
         finally:
             if self.history is not None:
                 self.history.close()
+        hours = HourFolder(self.directory / HOURS_DIRECTORY)
+        faults = map(hours.fault_of, hours.hours())
+        report.faults += capped(str(fault) for fault in faults if fault is not None)
         for seq, path in self.snapshots.items():
             report.faults.append(f"{path}: no frame ends with command {seq}")
         if self.history is not None and report.history_seq is None:
@@ -186,6 +194,8 @@ class Verification:
                     yield f"{rows} {table}, {noted} noted, the replay gave {count}"
             yield from capped(open_order_faults(self.history, self.core))
             yield from capped(ledger_faults(self.history, self.core))
+            yield from capped(earning_faults(self.history, self.core))
+            yield from capped(payment_faults(self.history, self.core))
         except sqlite3.Error as error:
             yield str(error)
 
@@ -248,3 +258,38 @@ def ledger_faults(history: sqlite3.Connection, core: Core) -> Iterator[str]:
     for (uid, coin), noted in sums.items():
         if noted:
             yield f"user {uid}, coin {coin}: the entries add up to {noted}, but there is none"
+
+
+def earning_faults(history: sqlite3.Connection, core: Core) -> Iterator[str]:
+    """Where an account's earnings do not add up to the total that the core keeps."""
+    money = core.coins.by_name(MONEY)
+    money_number = 0 if money is None else money.number
+    sums: dict[tuple[int, int], int] = {}
+    for account, coin, net, got in history.execute(
+            "SELECT account, coin, net, money FROM earnings"):
+        sums[account, coin] = sums.get((account, coin), 0) + net
+        if got:
+            sums[account, money_number] = sums.get((account, money_number), 0) + got
+    for account, coin, total in core.settlements.totals():
+        noted = sums.pop((account, coin), 0)
+        if noted != total.earned:
+            yield (f"account {account}, coin {coin}: the earnings add up to {noted}, not"
+                   f" {total.earned}")
+    for (account, coin), noted in sums.items():
+        if noted:
+            yield f"account {account}, coin {coin}: earnings of {noted}, but there are none"
+
+
+def payment_faults(history: sqlite3.Connection, core: Core) -> Iterator[str]:
+    """Where the payments that earnings name are not the withdrawals that settlements made."""
+    noted = {payment: fields for payment, *fields in history.execute(
+        "SELECT payment, account, coin, day, paid_coin, paid FROM earnings WHERE payment > 0")}
+    for number in range(1, len(core.withdrawals) + 1):
+        made = core.withdrawals.get(number)
+        if made.request_id is None or not made.request_id.startswith(PAYMENT):
+            continue
+        coin, day = map(int, made.request_id.removeprefix(PAYMENT).split("|"))
+        if noted.pop(number, None) != [made.uid, coin, day, made.coin, made.amount]:
+            yield f"payment {number} is not as the core has it: {made}"
+    for number in noted:
+        yield f"withdrawal {number} is said to be a payment"

@@ -74,6 +74,10 @@ class User(NamedTuple):
         return next((device for device in self.devices if device.device_id == device_id), None)
 
 
+# Where a record's msgpack has them, from its end.
+ADDRESSES_AT = User._fields.index("withdraw_addresses") - len(User._fields)
+
+
 def is_username(text: str) -> bool:
     return len(text) in USERNAME_LENGTHS and CONTROLS.search(text) is None
 
@@ -104,6 +108,15 @@ class Users:
         if uid not in self:
             return None
         return unpacked(uid, self._records[uid - 1])
+
+    def withdraw_address(self, uid: int, coin: int) -> str | None:
+        """That of a user who is there; no User is made for it."""
+        record = self._records[uid - 1]
+        rest = record[NAME_LENGTH_BYTES + record[0] + (record[1] << 8):]
+        for of_coin, address in msgpack.unpackb(rest)[ADDRESSES_AT]:
+            if of_coin == coin:
+                return address
+        return None
 
     def person(self, uid: int) -> User | None:
         """The user of that number, unless it is a sub-account."""

@@ -20,12 +20,11 @@ records, the transactions' included.
 
 import enum
 import struct
-from array import array
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, islice
+
+import msgspec
 
 from ledger.digests import RunningHash, hash_of
 from ledger.signed_transactions import SignedTransaction, SignedTransactions
@@ -35,6 +34,7 @@ REMEMBERED_MAX = 10_000
 OPEN_PER_USER_MAX = 1_000
 # uid, coin, status, 1 if all that was available was asked for, amount, fee, requested_ns, then the
 # lengths in bytes of the texts that follow: address, txid, request id. 0 stands for none.
+ID = struct.Struct("=Q")
 HEAD = struct.Struct("<IHBBqqqHHB")
 
 
@@ -48,10 +48,14 @@ class Status(enum.IntEnum):
 
 
 CLOSED = (Status.FINISHED, Status.REJECTED)
+# As plain numbers, which most withdrawals begin with.
+REQUESTED, APPROVED = int(Status.REQUESTED), int(Status.APPROVED)
 
 
-@dataclass(slots=True)
-class Withdrawal:
+# Withdrawals and indexes may be many, and none refers back to another: the collector of garbage,
+# which would stop the house while it walks over them, has no business with them. So their numbers
+# are in bytes: an array would be the collector's, too.
+class Withdrawal(msgspec.Struct, gc=False):
     id: int
     uid: int
     coin: int
@@ -75,12 +79,11 @@ class Withdrawal:
                 "requested_ns": self.requested_ns, "request_id": self.request_id}
 
 
-@dataclass(slots=True)
-class UserWithdrawals:
+class UserWithdrawals(msgspec.Struct, gc=False):
     """One user's index."""
-    ids: array = field(default_factory=lambda: array("Q"))              # all, rising
-    by_request_id: dict[str, int] = field(default_factory=dict)
-    remembered: deque[int] = field(default_factory=deque)               # closed ones that had one
+    ids: bytearray = msgspec.field(default_factory=bytearray)           # all, rising: ID each
+    by_request_id: dict[str, int] = {}
+    remembered: bytearray = msgspec.field(default_factory=bytearray)    # closed ones that had one
     open_count: int = 0
 
 
@@ -133,7 +136,8 @@ class Withdrawals:
                 limit: int = 100) -> list[Withdrawal]:
         """A user's, newest first: of one coin (0: any), with ids below `before`."""
         own = self._by_user.get(uid)
-        ids = own.ids if own is not None else ()
+        # A copy: as long as the index itself is looked at, it cannot grow.
+        ids = list(ids_in(own.ids)) if own is not None else []
         end = len(ids) if before is None else bisect_left(ids, before)
         found = (self.get(ids[place]) for place in range(end - 1, -1, -1))
         return list(islice((one for one in found if coin in (0, one.coin)), limit))
@@ -151,10 +155,14 @@ class Withdrawals:
     def request(self, uid: int, coin: int, amount: int, fee: int, address: str, requested_ns: int,
                 request_id: str | None, whole: bool) -> Withdrawal:
         """Note the next withdrawal; amount and fee in units. The request id must be free."""
-        withdrawal = Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
-                                int(Status.REQUESTED), None, requested_ns, request_id, whole)
-        self._insert(withdrawal)
-        return withdrawal
+        return self._insert(Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
+                                       REQUESTED, None, requested_ns, request_id, whole))
+
+    def request_approved(self, uid: int, coin: int, amount: int, fee: int, address: str,
+                         requested_ns: int, request_id: str | None) -> Withdrawal:
+        """As `request` of a named amount, then `approve`; packed and hashed once."""
+        return self._insert(Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
+                                       APPROVED, None, requested_ns, request_id, False))
 
     def approve(self, withdrawal: Withdrawal) -> None:
         self._change(withdrawal, Status.APPROVED)
@@ -183,18 +191,21 @@ class Withdrawals:
     def reject(self, withdrawal: Withdrawal) -> None:
         self._close(withdrawal, Status.REJECTED)
 
-    def _insert(self, withdrawal: Withdrawal) -> None:
+    def _insert(self, withdrawal: Withdrawal) -> Withdrawal:
         """Append an open withdrawal to all indexes."""
-        own = self._by_user.setdefault(withdrawal.uid, UserWithdrawals())
+        own = self._by_user.get(withdrawal.uid)
+        if own is None:
+            own = self._by_user[withdrawal.uid] = UserWithdrawals()
         if withdrawal.request_id is not None:
             if withdrawal.request_id in own.by_request_id:
                 raise ValueError(f"withdrawal {withdrawal.id}: its request id is taken")
             own.by_request_id[withdrawal.request_id] = withdrawal.id
-        own.ids.append(withdrawal.id)
+        own.ids += ID.pack(withdrawal.id)
         own.open_count += 1
         self._packed.append(None)
         self._open[withdrawal.id] = withdrawal
         self._hash.add(record_of(withdrawal.id, packed(withdrawal)))
+        return withdrawal
 
     def _change(self, withdrawal: Withdrawal, status: Status, txid: str | None = None) -> None:
         self._hash.remove(record_of(withdrawal.id, packed(withdrawal)))
@@ -214,9 +225,10 @@ class Withdrawals:
         own.open_count -= 1
         if withdrawal.request_id is None:
             return
-        own.remembered.append(withdrawal.id)
-        if len(own.remembered) > REMEMBERED_MAX:
-            forgotten = self.get(own.remembered.popleft())
+        own.remembered += ID.pack(withdrawal.id)
+        if len(own.remembered) > REMEMBERED_MAX * ID.size:
+            forgotten = self.get(*ID.unpack_from(own.remembered))
+            del own.remembered[:ID.size]
             del own.by_request_id[forgotten.request_id]
 
     def dump(self) -> list:
@@ -224,7 +236,7 @@ class Withdrawals:
         signed transactions."""
         records = [packed(self._open[number]) if record is None else record
                    for number, record in enumerate(self._packed, 1)]
-        remembered = [[uid, list(own.remembered)] for uid, own in self._by_user.items()]
+        remembered = [[uid, list(ids_in(own.remembered))] for uid, own in self._by_user.items()]
         return [records, remembered, self.signed.dump()]
 
     @classmethod
@@ -236,14 +248,15 @@ class Withdrawals:
         withdrawals.signed = SignedTransactions.load(rest[0] if rest else [], withdrawals._hash)
         by_user = withdrawals._by_user
         for uid, ids in remembered:
-            by_user[uid] = UserWithdrawals(remembered=deque(ids))
-        counting = {number for own in by_user.values() for number in own.remembered}
+            by_user[uid] = UserWithdrawals(remembered=bytearray(b"".join(map(ID.pack, ids))))
+        counting = {number for own in by_user.values()
+                    for number in ids_in(own.remembered)}
         for number, record in enumerate(records, 1):
             withdrawal = unpacked(number, record)
             if withdrawal.uid not in by_user:
                 raise ValueError(f"withdrawal {number}: user {withdrawal.uid} is missing")
             own = by_user[withdrawal.uid]
-            own.ids.append(number)
+            own.ids += ID.pack(number)
             withdrawals._hash.add(record_of(number, record))
             if withdrawal.request_id is not None and (
                     not withdrawal.is_closed or number in counting):
@@ -304,11 +317,12 @@ class Withdrawals:
 def user_faults(uid: int, own: UserWithdrawals, withdrawals: list[Withdrawal]) -> list[str]:
     """What is wrong with one user's index, given the user's withdrawals in order."""
     faults = []
-    if list(own.ids) != [withdrawal.id for withdrawal in withdrawals]:
-        faults.append(f"user {uid}: index {list(own.ids)}")
+    ids, remembered = list(ids_in(own.ids)), list(ids_in(own.remembered))
+    if ids != [withdrawal.id for withdrawal in withdrawals]:
+        faults.append(f"user {uid}: index {ids}")
     if own.open_count != sum(not withdrawal.is_closed for withdrawal in withdrawals):
         faults.append(f"user {uid}: {own.open_count} are said to be open")
-    counting = set(own.remembered)
+    counting = set(remembered)
     expected = {withdrawal.request_id: withdrawal.id for withdrawal in withdrawals
                 if withdrawal.request_id is not None
                 and (not withdrawal.is_closed or withdrawal.id in counting)}
@@ -316,10 +330,15 @@ def user_faults(uid: int, own: UserWithdrawals, withdrawals: list[Withdrawal]) -
         faults.append(f"user {uid}: request ids {own.by_request_id}, not {expected}")
     closed = {withdrawal.id for withdrawal in withdrawals
               if withdrawal.is_closed and withdrawal.request_id is not None}
-    if not counting <= closed or len(counting) != len(own.remembered) or len(
+    if not counting <= closed or len(counting) != len(remembered) or len(
             counting) != min(len(closed), REMEMBERED_MAX):
         faults.append(f"user {uid}: {len(counting)} of {len(closed)} closed request ids count")
     return faults
+
+
+def ids_in(packed: bytearray) -> memoryview:
+    """The numbers of an index. To be let go before the index grows."""
+    return memoryview(packed).cast(ID.format[-1])
 
 
 def packed(withdrawal: Withdrawal) -> bytes:

@@ -46,12 +46,22 @@ def fees_of_day(states: Iterable, blocks: Iterable, day: int) -> tuple[int, int]
 def profit_per_p(states: Iterable, day: int) -> int:
     """Units that 10^15 H/s earn in a day by PPS, half a unit rounded up: the mean over the time of
     the day since its first state. 0 where no state was in force."""
-    value, all_ns = Fraction(0), 0
+    lasted: dict[tuple[int, int], int] = {}
     for state, lasted_ns in in_force(states, day):
-        value += Fraction(PETA * DAY_S * state.subsidy * DIFFICULTY_ONE * lasted_ns,
-                          state.difficulty * HASHES)
-        all_ns += lasted_ns
-    return 0 if all_ns == 0 else int(value / all_ns + Fraction(1, 2))
+        paid = state.subsidy, state.difficulty
+        lasted[paid] = lasted.get(paid, 0) + lasted_ns
+    if not lasted:
+        return 0
+    all_ns = sum(lasted.values())
+    values = [(PETA * DAY_S * subsidy * DIFFICULTY_ONE * lasted_ns, difficulty * HASHES)
+              for (subsidy, difficulty), lasted_ns in lasted.items()]
+    lower = sum((over << BITS) // under for over, under in values)
+    found, limit = ((2 * value + (all_ns << BITS)) // (2 * all_ns << BITS)
+                    for value in (lower, lower + len(values)))
+    if found != limit:
+        exact = sum((Fraction(*value) for value in values), Fraction(0))
+        return int(exact / all_ns + Fraction(1, 2))
+    return found
 
 
 def in_force(states: Iterable, day: int) -> list[tuple]:
@@ -87,15 +97,7 @@ class Valuation:
                 commission: int) -> tuple[int, int, int]:
         """(gross, net, commission) of one account's [(epoch, work)], each rounded down once: by
         FPPS or by PPS, at rates in 10^-4."""
-        floors = self._floors[with_fees]
-        lower = all_work = 0
-        for epoch, work in works:
-            floor = floors.get(epoch)
-            if floor is None:
-                floor = floors[epoch] = self._floor(epoch, with_fees)
-            lower += work * floor
-            all_work += work
-        upper = lower + all_work
+        lower, upper = self._bounds(works, with_fees)
         gross = lower >> BITS
         kept = RATE_ONE - fee
         net = lower * kept // RATE_ONE >> BITS
@@ -105,6 +107,27 @@ class Valuation:
             value = self.value(works, with_fees)
             return int(value), int(value * kept / RATE_ONE), int(value * commission / RATE_ONE)
         return gross, net, part
+
+    def gross_of_day(self, by_pps: Iterable[tuple[int, int]],
+                     by_fpps: Iterable[tuple[int, int]]) -> int:
+        """Units that all [(epoch, work)] of a day are worth together, rounded down once."""
+        bounds = self._bounds(by_pps, False), self._bounds(by_fpps, True)
+        gross, limit = (sum(bound) >> BITS for bound in zip(*bounds))
+        if gross != limit:
+            return int(self.value(by_pps, False) + self.value(by_fpps, True))
+        return gross
+
+    def _bounds(self, works: Iterable[tuple[int, int]], with_fees: bool) -> tuple[int, int]:
+        """What [(epoch, work)] are worth, in 2^-BITS of a unit: between these two."""
+        floors = self._floors[with_fees]
+        lower = all_work = 0
+        for epoch, work in works:
+            floor = floors.get(epoch)
+            if floor is None:
+                floor = floors[epoch] = self._floor(epoch, with_fees)
+            lower += work * floor
+            all_work += work
+        return lower, lower + all_work
 
     def value(self, works: Iterable[tuple[int, int]], with_fees: bool) -> Fraction:
         """Units that [(epoch, work)] are worth, exactly."""

@@ -28,6 +28,7 @@ LOW_MASK = (1 << LOW_BITS) - 1
 TOTAL = struct.Struct("<QQqqI")
 KEY = struct.Struct("<IQ")          # coin, account: what the hash takes besides a total
 NOTHING = TOTAL.pack(0, 0, 0, 0, 0)
+record_hash = xxhash.xxh3_128_intdigest
 # A sum's fields that may exceed 64 bits, and so are text in a record.
 WIDE_FIELDS = ("fees", "subsidies", "profit_per_p")
 
@@ -144,18 +145,20 @@ class Settlements:
     def note(self, account: int, coin: int, day: int, earned: int = 0, unsold: int | None = None,
              paid: int = 0) -> None:
         """Add to an account's total: what it earned of a coin, what was paid; None: as it was."""
-        totals = self._totals.setdefault(coin, {})
+        totals = self._totals.get(coin)
+        if totals is None:
+            totals = self._totals[coin] = {}
         before = totals.get(account)
         low, high, its_unsold, last_paid, last_day = TOTAL.unpack(before or NOTHING)
         earned += high << LOW_BITS | low
-        after = TOTAL.pack(earned & LOW_MASK, earned >> LOW_BITS,
-                           its_unsold if unsold is None else unsold, paid or last_paid,
-                           max(last_day, day))
-        totals[account] = after
+        after = totals[account] = TOTAL.pack(
+            earned & LOW_MASK, earned >> LOW_BITS, its_unsold if unsold is None else unsold,
+            paid or last_paid, day if day > last_day else last_day)
         key = KEY.pack(coin, account)
-        self._hash += record_hash(key + after)
+        change = record_hash(key + after)
         if before is not None:
-            self._hash -= record_hash(key + before)
+            change -= record_hash(key + before)
+        self._hash += change
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -247,7 +250,3 @@ def sum_fields(done: DaySum) -> list:
 
 def sum_record(done: DaySum) -> bytes:
     return msgpack.packb(sum_fields(done))
-
-
-def record_hash(record: bytes) -> int:
-    return xxhash.xxh3_128_intdigest(record)

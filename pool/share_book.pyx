@@ -112,7 +112,7 @@ cdef class ShareBook:
     def drop_day(self, uint32_t coin, int64_t day):
         """Forget a coin's work of a day. ValueError where it is not closed, IndexError where the
         coin has no epoch."""
-        self.sheets.drop_day(coin, day, &self.counters.sums, &self.names.table)
+        self.sheets.drop_day(coin, day, &self.counters.sums)
         self.checked = NULL
 
     def set_group(self, number, uint32_t group):

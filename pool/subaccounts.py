@@ -12,6 +12,7 @@ and no name twice; numbers rise; the running hash is that of all records.
 import re
 import struct
 from collections.abc import Iterator
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import msgpack
@@ -75,13 +76,20 @@ class SubAccount(NamedTuple):
     next_group: int = 1
 
     def coin_harvest(self, coin: int) -> CoinHarvest | None:
-        return next((harvest for harvest in self.coin_harvests if harvest.coin == coin), None)
+        for harvest in self.coin_harvests:
+            if harvest.coin == coin:
+                return harvest
+        return None
 
     def group(self, group_id: int) -> Group | None:
         return next((group for group in self.groups if group.id == group_id), None)
 
     def group_named(self, name: str) -> Group | None:
         return next((group for group in self.groups if group.name == name), None)
+
+
+# Where a record's msgpack has them: it begins with the name.
+HARVESTS_AT = SubAccount._fields.index("coin_harvests") - SubAccount._fields.index("name")
 
 
 def is_account_name(text: str) -> bool:
@@ -203,11 +211,13 @@ def packed(account: SubAccount) -> bytes:
 
 
 def unpacked(number: int, record: bytes) -> SubAccount:
-    """What `packed` gave, as a sub-account again."""
-    account = SubAccount(number, *MASTER.unpack_from(record),
-                         *msgpack.unpackb(memoryview(record)[MASTER.size:]))
-    money = account.money_harvest
-    return account._replace(
-        coin_harvests=tuple(CoinHarvest(*harvest) for harvest in account.coin_harvests),
-        money_harvest=None if money is None else MoneyHarvest(*money),
-        groups=tuple(Group(*group) for group in account.groups))
+    """What `packed` gave, as a sub-account again.
+
+    Settlements do this for each account of the house, so a part that is empty is left as it came.
+    """
+    fields = msgpack.unpackb(record[MASTER.size:], use_list=False)
+    harvests, money, coin_to_money, locked, groups, next_group = fields[HARVESTS_AT:]
+    return SubAccount(number, *MASTER.unpack_from(record), *fields[:HARVESTS_AT],
+                      tuple(starmap(CoinHarvest, harvests)) if harvests else (),
+                      None if money is None else MoneyHarvest(*money), coin_to_money, locked,
+                      tuple(starmap(Group, groups)) if groups else (), next_group)

@@ -8,11 +8,12 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from pool.counters cimport COINS_MAX, Sums
 from pool.room cimport Reader
-from pool.wide cimport wide_product, wide_t
+from pool.wide cimport wide_of, wide_product, wide_t
 from pool.worker_names cimport NameTable
 
 cdef enum:
-    SHEETS_MAX = 1024
+    # Three days of eight coins whose difficulty changes every ten minutes.
+    SHEETS_MAX = 4096
     NO_DAY = -1
 
 
@@ -21,6 +22,7 @@ cdef struct Sheet:
     uint32_t day
     uint32_t epoch
     wide_t* work               # by account slot, in 2^-16
+    wide_t total               # of all accounts
     wide_t hash
 
 
@@ -32,7 +34,7 @@ cdef class Work:
     cdef int64_t[COINS_MAX + 1] closed     # the last closed day by coin, or NO_DAY
     cdef uint32_t coin_top     # no coin with a greater number has an epoch
 
-    cdef int drop_day(self, uint32_t coin, int64_t day, Sums* sums, NameTable* names) except -1
+    cdef int drop_day(self, uint32_t coin, int64_t day, Sums* sums) except -1
     cdef Sheet* find(self, uint32_t coin, uint32_t day, uint32_t epoch) noexcept
     cdef Sheet* open(self, uint32_t coin, uint32_t day) except NULL
     cdef list of_day(self, coin, int64_t day, NameTable* names)
@@ -49,6 +51,7 @@ cdef class Work:
 cdef inline void sheet_add(Sheet* sheet, uint32_t account, uint64_t work,
                            uint64_t coefficient) noexcept nogil:
     sheet.work[account] += work
+    sheet.total += wide_of(work)
     sheet.hash += wide_product(work, coefficient)
 
 

@@ -3,7 +3,7 @@
 Invariants (`check`): no two sheets have the same coin, day and epoch, and none an epoch that its
 coin has not reached; the work of a coin's day, with what was dropped of it, is the coin's accepted
 work of that day, without what closing moved to the next one and with what came so from the one
-before; each running hash is that of its sheet.
+before; each running hash and each sum of all accounts is that of its sheet.
 """
 
 from libc.stdlib cimport calloc, free
@@ -64,10 +64,10 @@ cdef class Work:
             raise ValueError(f"day {day} is not over on day {running_day}")
         self.closed[coin] = max(self.closed[coin], day)
 
-    cdef int drop_day(self, uint32_t coin, int64_t day, Sums* sums, NameTable* names) except -1:
-        """Forget the work of a coin's closed day."""
+    cdef int drop_day(self, uint32_t coin, int64_t day, Sums* sums) except -1:
+        """Forget the work of a coin's closed day. O(sheets)."""
         cdef Sheet* sheet
-        cdef uint32_t at, account
+        cdef uint32_t at
         self.known(coin)
         if day > self.closed[coin]:
             raise ValueError(f"day {day} of coin {coin} is not closed")
@@ -76,8 +76,7 @@ cdef class Work:
             if sheet.coin != coin or sheet.day != day:
                 continue
             if is_kept(sums, day, DAY):
-                for account in range(1, names.account_count + 1):
-                    sums.coins[coin].dropped[slot_of(day, DAY) - FIRST_DAY] += sheet.work[account]
+                sums.coins[coin].dropped[slot_of(day, DAY) - FIRST_DAY] += sheet.total
             room_close(sheet.work, SHEET_BYTES)
             memset(sheet, 0, sizeof(Sheet))
             self.count -= 1
@@ -244,6 +243,7 @@ cdef class Work:
             sheet = self.open(coin, day)
             room_fill(sheet.work + 1, taken(reader, size), size)
             for account in range(1, names.account_count + 1):
+                sheet.total += sheet.work[account]
                 sheet.hash += sheet.work[account] * wide_of(coefficient_of(account))
         for coin in range(1, self.coin_top + 1):
             self.epochs[coin] = epochs[coin]
@@ -277,9 +277,10 @@ cdef class Work:
             for account in range(1, names.account_count + 1):
                 work += sheet.work[account]
                 hash += sheet.work[account] * wide_of(coefficient_of(account))
-            if hash != sheet.hash or coin > self.coin_top or epoch > self.epochs[<uint32_t> coin]:
-                faults.append(f"coin {coin}, day {day}, epoch {epoch}: the running hash or the"
-                              " epoch is wrong")
+            if (hash != sheet.hash or work != sheet.total or coin > self.coin_top
+                    or epoch > self.epochs[<uint32_t> coin]):
+                faults.append(f"coin {coin}, day {day}, epoch {epoch}: the running hash, the sum or"
+                              " the epoch is wrong")
             totals[coin, day] = totals.get((coin, day), 0) + wide_int(work)
         for coin in range(1, sums.coin_top + 1):
             for back in range(DAYS):

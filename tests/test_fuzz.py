@@ -47,6 +47,7 @@ def test_a_state_that_differs_from_the_twins_is_noticed():
         fuzz.checkpoint()
 
 
+@pytest.mark.slow
 def test_the_state_does_not_depend_on_how_python_hashes():
     program = ("from tests.fuzz import Fuzz; fuzz = Fuzz(5); fuzz.run(60);"
                " print(fuzz.core.state_hash())")

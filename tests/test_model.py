@@ -301,8 +301,15 @@ def test_bars_are_recomputed_by_hand():
     assert bars.bars(trades, "1mon", day) == [(day - 28 * bars.DAY_NS, *whole)]
 
 
-def test_short_campaign():
-    """30,000 commands; what the long form does is the same (tests/campaign)."""
+def test_a_short_campaign():
+    """What the long form does is the same (tests/campaign)."""
+    run = campaign.Campaign(seed=2)
+    run.run(8_000, batches_per_checkpoint=50)
+    assert run.model.seq >= 8_000 and run.checkpoints > 1
+
+
+@pytest.mark.slow
+def test_a_campaign_of_30_000_commands_meets_all_that_may_happen():
     run = campaign.Campaign(seed=1)
     run.run(30_000, batches_per_checkpoint=100)
     assert run.tally.missing() == []

@@ -5,6 +5,7 @@ A rule reads files and fails with all places that break it, as `path:line: why`.
 """
 
 import ast
+import functools
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -60,9 +62,30 @@ def read(path: Path) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sources(".py"):
-        yield path, ast.parse(read(path), str(path))
+class Tree(NamedTuple):
+    """What the rules look at in a Python file."""
+    imports: tuple[tuple[int, str, list[str]], ...]     # line, module, names taken from it
+    definitions: tuple[tuple[int, str, int, bool], ...]     # line, name, lines, is a function
+    float_calls: tuple[int, ...]                        # lines
+
+
+@functools.cache
+def tree_of(path: Path) -> Tree:
+    imported, definitions, float_calls = [], [], []
+    for node in ast.walk(ast.parse(read(path), str(path))):
+        match node:
+            case ast.Import():
+                imported += [(node.lineno, alias.name, []) for alias in node.names]
+            case ast.ImportFrom():
+                # A relative import would hide from the other rules whose module it names.
+                imported.append((node.lineno, "." * node.level + (node.module or ""),
+                                 [alias.name for alias in node.names]))
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                definitions.append((node.lineno, node.name, node.end_lineno - node.lineno + 1,
+                                    not isinstance(node, ast.ClassDef)))
+            case ast.Call(func=ast.Name(id="float")):
+                float_calls.append(node.lineno)
+    return Tree(tuple(imported), tuple(definitions), tuple(float_calls))
 
 
 def module_of(path: Path) -> str:
@@ -84,14 +107,7 @@ def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """(line, module, names taken from it) of each import in a Python or Cython file; of
     `import x` the names are empty."""
     if path.suffix == ".py":
-        for node in ast.walk(ast.parse(read(path))):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield node.lineno, alias.name, []
-            elif isinstance(node, ast.ImportFrom):
-                # A relative import would hide from the other rules whose module it names.
-                yield node.lineno, "." * node.level + (node.module or ""), [
-                    alias.name for alias in node.names]
+        yield from tree_of(path).imports
         return
     for number, line in enumerate(read(path).splitlines(), 1):
         if match := CYTHON_FROM.match(line):
@@ -238,10 +254,9 @@ def cython_functions(text: str) -> Iterator[tuple[int, str, int]]:
 
 
 def test_functions_fit_a_screen():
-    faults = [f"{path}:{node.lineno}: {node.name} has {lines} lines"
-              for path, tree in trees() for node in ast.walk(tree)
-              if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-              and (lines := node.end_lineno - node.lineno + 1) > FUNCTION_LINES_MAX]
+    faults = [f"{path}:{line}: {name} has {lines} lines" for path in sources(".py")
+              for line, name, lines, is_function in tree_of(path).definitions
+              if is_function and lines > FUNCTION_LINES_MAX]
     faults += [f"{path}:{line}: {name} has {lines} lines" for path in sources(".pyx", ".pxd")
                for line, name, lines in cython_functions(read(path)) if lines > FUNCTION_LINES_MAX]
     tell(faults)
@@ -259,10 +274,8 @@ def test_cython_functions_are_found():
 
 def test_no_floats():
     """Integers only: text becomes a number in api/numbers, and never by way of a float."""
-    faults = [f"{path}:{node.lineno}: float()" for path, tree in trees()
-              if path.parts[0] not in ("bench", "tests") for node in ast.walk(tree)
-              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-              and node.func.id == "float"]
+    faults = [f"{path}:{line}: float()" for path in sources(".py")
+              if path.parts[0] not in ("bench", "tests") for line in tree_of(path).float_calls]
     faults += [f"{path}:{number}: {line.strip()}" for path in sources(".pyx", ".pxd")
                for number, line in enumerate(read(path).splitlines(), 1)
                if re.search(r"\bfloat\(|\b(cdef|<) *(long )?(double|float)\b", line)]
@@ -273,9 +286,7 @@ def names(path: Path) -> Iterator[tuple[int, str]]:
     """The names of a file, its classes and its functions."""
     yield 1, path.stem
     if path.suffix == ".py":
-        for node in ast.walk(ast.parse(read(path))):
-            if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield node.lineno, node.name
+        yield from ((line, name) for line, name, _, _ in tree_of(path).definitions)
         return
     for number, line in enumerate(read(path).splitlines(), 1):
         if match := re.match(r" *(?:cdef|cpdef) (?:class|struct|enum) (\w+)", line):

@@ -55,15 +55,18 @@ async def begin_session(shell: Shell, checked: Checked,
     return token
 
 
-async def check_password(shell: Shell, username: str, password: str,
-                         address: str | None) -> Checked:
-    """The active user with that name and password. Raises as `login`."""
+async def check_password(shell: Shell, username: str, password: str, address: str | None,
+                         counts_address: bool = True) -> Checked:
+    """The active user with that name and password. Raises as `login`.
+
+    Without `counts_address` only the user's failures count: of who asks for many users.
+    """
     user = shell.house.core.users.by_name(username)
     if user is not None and not user.active:
         user = None
     password_hash = user.password_hash if user is not None else None
     subject = f"login of {username.casefold()[:NAME_LENGTH_MAX]}"
-    await check_secret(shell, subject, password_hash, password, address)
+    await check_secret(shell, subject, password_hash, password, address, counts_address)
     # The password may have been changed while the old one was being checked.
     now = shell.house.core.users.get(user.uid)
     if now.password_hash != password_hash or not now.active:
@@ -72,12 +75,12 @@ async def check_password(shell: Shell, username: str, password: str,
 
 
 async def check_secret(shell: Shell, subject: str, password_hash: str | None, password: str,
-                       address: str | None) -> None:
+                       address: str | None, counts_address: bool = True) -> None:
     """Returns when the password is the hash's. `subject` is what is guessed at, for the throttle.
 
     Raises LoginRefused, passwords.TooBusy.
     """
-    with Attempt(shell, subject, address) as attempt:
+    with Attempt(shell, subject, address, counts_address) as attempt:
         right = await shell.passwords.verify(password_hash, password[:PASSWORD_LENGTH_MAX])
         if not right or len(password) > PASSWORD_LENGTH_MAX:
             attempt.fail()
@@ -92,25 +95,25 @@ class Attempt:
     TooManyAttempts.
     """
 
-    __slots__ = ("_shell", "_subject_key", "_address_key", "_begun_s", "_outcome")
+    __slots__ = ("_shell", "_keys", "_begun_s", "_outcome")
 
-    def __init__(self, shell: Shell, subject: str, address: str | None):
+    def __init__(self, shell: Shell, subject: str, address: str | None,
+                 counts_address: bool = True):
         """subject: what is guessed at, as "login of alice" or "payment of 7"."""
         self._shell = shell
-        self._subject_key = f"subject {subject}"
-        self._address_key = address_key(address)
+        self._keys = [(shell.user_throttle, f"subject {subject}")]
+        if counts_address:
+            self._keys.append((shell.address_throttle, address_key(address)))
         self._begun_s = 0.0
         self._outcome: bool | None = None
 
     def __enter__(self) -> "Attempt":
         now_s = self._begun_s = asyncio.get_running_loop().time()
-        by_subject, by_address = self._shell.user_throttle, self._shell.address_throttle
-        delay_s = max(by_subject.delay_s(self._subject_key, now_s),
-                      by_address.delay_s(self._address_key, now_s))
+        delay_s = max(throttle.delay_s(key, now_s) for throttle, key in self._keys)
         if delay_s > 0:
             raise TooManyAttempts(f"too many attempts, try again in {int(delay_s) + 1} s")
-        by_subject.begin(self._subject_key, now_s)
-        by_address.begin(self._address_key, now_s)
+        for throttle, key in self._keys:
+            throttle.begin(key, now_s)
         return self
 
     def fail(self) -> None:
@@ -122,9 +125,11 @@ class Attempt:
     def __exit__(self, *exc_details) -> None:
         if self._outcome is False:
             return
+        (user_throttle, subject_key), *others = self._keys
         # One who knows his own password says nothing about the others at his address.
-        self._shell.address_throttle.take_back(self._address_key, self._begun_s)
+        for throttle, key in others:
+            throttle.take_back(key, self._begun_s)
         if self._outcome:
-            self._shell.user_throttle.succeed(self._subject_key)
+            user_throttle.succeed(subject_key)
         else:
-            self._shell.user_throttle.take_back(self._subject_key, self._begun_s)
+            user_throttle.take_back(subject_key, self._begun_s)

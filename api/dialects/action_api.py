@@ -21,10 +21,9 @@ from api.errors import Fault
 from api.mining import bulk
 from api.mining.envelopes import DONE_HEAD, DONE_TAIL, done_body, refusal_of, refused_body
 from api.numbers import InputError
-from api.refusals import Refusal
+from api.refusals import Refusal, once_settled
 from api.replies import json_reply
 from api.shell import SHELL, Shell
-from engine import HouseStopped
 
 __all__ = ["ACTIONS", "DIALECT", "OPERATIONS", "add_routes"]
 
@@ -90,12 +89,7 @@ class ActionApi:
 
     async def _refusal(self, error: Exception, name: str) -> Refusal:
         call = f"{DIALECT} {name}"
-        refusal = refusal_of(error, call)
-        if refusal.fault is not Fault.SYSTEM:
-            try:
-                await self._shell.house.settled()
-            except HouseStopped as stopped:
-                return refusal_of(stopped, call)
+        refusal = await once_settled(refusal_of(error, call), self._shell.house, call)
         return refusal._replace(words=OWN_WORDS.get((name, refusal.reason), refusal.words))
 
     def _refused(self, request: web.Request, name: str, refusal: Refusal) -> web.StreamResponse:

@@ -92,7 +92,9 @@ async def check_password(call: Call) -> bool:
     account = call.text("account", TEXT_LENGTH_MAX)
     password = call.text("password", TEXT_LENGTH_MAX)
     try:
-        await logins.check_password(call.shell, account, password, call.address)
+        # All users of a website come from its address.
+        await logins.check_password(call.shell, account, password, call.address,
+                                    counts_address=False)
     except logins.TooManyAttempts:
         raise
     except logins.LoginRefused:

@@ -20,10 +20,9 @@ from api.dialects.mining_wallet_calls import Call, Handler
 from api.dialects.parameters import merged
 from api.errors import Fault
 from api.numbers import InputError
-from api.refusals import Refusal, refusal_of
+from api.refusals import Refusal, once_settled, refusal_of
 from api.replies import json_reply
 from api.shell import SHELL, Shell
-from engine import HouseStopped
 
 DIALECT = "mining_wallet"
 BAD_REQUEST, NOT_FOUND, WRONG_METHOD = 400, 404, 405
@@ -165,12 +164,8 @@ class MiningWallet:
         return content
 
     async def _refusal(self, call: Call, operation: Operation, error: Exception) -> Refusal:
-        refusal = refusal_of(error, f"{operation.method} {operation.path}")
-        if refusal.fault is not Fault.SYSTEM:
-            try:
-                await call.house.settled()
-            except HouseStopped as stopped:
-                return refusal_of(stopped, operation.path)
+        called = f"{operation.method} {operation.path}"
+        refusal = await once_settled(refusal_of(error, called), call.house, called)
         return refusal._replace(words=OWN_WORDS.get(refusal.reason, refusal.words))
 
     def _no_such_call(self, request: web.Request,

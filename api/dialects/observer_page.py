@@ -124,12 +124,13 @@ class ObserverPages:
 
     async def _page(self, request: web.Request) -> tuple[str | None, Problem | None]:
         house = self._shell.house
-        address, loop_s = address_key(request.remote), asyncio.get_running_loop().time()
-        if self._wrong_tokens.delay_s(address, loop_s) > 0:
-            return None, TOO_MANY
         token = token_of(request.match_info["token"])
         link = None if token is None else house.core.observers.by_token(token)
         if link is None:
+            # Only they wait: who has a link may share an address with all others.
+            address, loop_s = address_key(request.remote), asyncio.get_running_loop().time()
+            if self._wrong_tokens.delay_s(address, loop_s) > 0:
+                return None, TOO_MANY
             self._wrong_tokens.begin(address, loop_s)
             await house.settled()
             return None, NOT_FOUND
@@ -137,17 +138,27 @@ class ObserverPages:
         history = None
         if link.rights & ObserverRight.PROFIT:
             history = await observer_earnings.read(house, link.account, self._now_s(), query.until)
+        found = await self._found(link, query) if link.rights & ObserverRight.WORKER else None
         # It may have ended, or show less, since then.
         link = house.core.observers.by_token(token)
         if link is None:
             await house.settled()
             return None, NOT_FOUND
-        html = self._template.render(self._shown(link, query, history))
+        html = self._template.render(self._shown(link, query, history, found))
         await house.settled()
         return html, None
 
-    def _shown(self, link, query: Query, history: observer_earnings.History | None
-               ) -> dict[str, object]:
+    async def _found(self, link, query: Query) -> list[int]:
+        """The numbers of the workers that the query asks for."""
+        core = self._shell.house.core
+        # A worker is known by `account.worker`, too.
+        name = core.sub_accounts.get(link.account).name
+        return await observer_view.fitting_workers(
+            core, link.account, self._now_s(), self._shell.config.pool,
+            prefix=query.prefix.removeprefix(f"{name}."), status=query.status)
+
+    def _shown(self, link, query: Query, history: observer_earnings.History | None,
+               found: list[int] | None) -> dict[str, object]:
         """What the template needs; None for what the link does not show."""
         core, account, now_s = self._shell.house.core, link.account, self._now_s()
         config, zone = self._shell.config.pool, self._shell.zone
@@ -169,19 +180,16 @@ class ObserverPages:
         if rights & (ObserverRight.DASHBOARD | ObserverRight.WORKER):
             shown["counts"] = observer_view.worker_counts(core, account, now_s, config)
             shown["sections"].append("Workers")
-        if rights & ObserverRight.WORKER:
-            shown |= self._workers(account, now_s, query, shown["counts"])
+        if found is not None and rights & ObserverRight.WORKER:
+            shown |= self._workers(account, now_s, query, shown["counts"], found)
         return shown
 
-    def _workers(self, account: int, now_s: int, query: Query, counts: dict[str, int]
-                 ) -> dict[str, object]:
+    def _workers(self, account: int, now_s: int, query: Query, counts: dict[str, int],
+                 found: list[int]) -> dict[str, object]:
         """The list of workers, and the links to its other pages."""
-        core, zone = self._shell.house.core, self._shell.zone
-        name = core.sub_accounts.get(account).name
         workers = observer_view.worker_page(
-            core, account, now_s, self._shell.config.pool, zone,
-            # A worker is known by `account.worker`, too.
-            prefix=query.prefix.removeprefix(f"{name}."), status=query.status, page=query.page)
+            self._shell.house.core, account, now_s, self._shell.config.pool, self._shell.zone,
+            found, query.page)
         every = {"": sum(counts.values())} | counts
         return {
             "workers": workers, "prefix": query.prefix, "status": query.status,

@@ -33,6 +33,7 @@ from api.errors import MEANINGS, Fault, words
 from api.mining.settling import SETTLER, Settler
 from api.numbers import InputError, read_id
 from api.replies import json_reply
+from api.reports import counts
 from api.shell import SHELL, Shell
 from api.version import version
 from engine import (
@@ -290,13 +291,7 @@ class OperatorDialect:
         shown = {
             "seq": house.seq, "durable_seq": None, "state_hash": core.state_hash(),
             "version": version(), "uptime": int(time.monotonic() - self._started_s),
-            "counts": {
-                "users": len(core.users) - len(core.sub_accounts),
-                "sub_accounts": len(core.sub_accounts), "workers": len(core.workers),
-                "coins": len(core.coins), "pairs": len(core.pairs),
-                "sessions": len(core.sessions), "deposits": len(core.deposits),
-                "withdrawals": len(core.withdrawals), "credentials": len(core.credentials),
-            },
+            "counts": counts(core),
         }
         # What was shown is on disk before it is told; by then more may be.
         await house.settled()

@@ -20,10 +20,9 @@ from api.dialects.user_api_described import OPERATIONS
 from api.errors import Fault
 from api.mining import bulk
 from api.mining.envelopes import DONE_HEAD, DONE_TAIL, done_body, refusal_of, refused_body
-from api.refusals import Refusal, Refused
+from api.refusals import Refusal, Refused, once_settled
 from api.replies import json_reply
 from api.shell import SHELL, Shell
-from engine import HouseStopped
 
 DIALECT = "user_api"
 SCOPE = "account"
@@ -95,14 +94,8 @@ class UserApi:
         return content
 
     async def _refusal(self, operation: Operation, error: Exception) -> Refusal:
-        refusal = refusal_of(error, f"{operation.method} {operation.path}")
-        if refusal.fault is not Fault.SYSTEM:
-            # It may rest on what is not on disk yet.
-            try:
-                await self._shell.house.settled()
-            except HouseStopped as stopped:
-                return refusal_of(stopped, operation.path)
-        return refusal
+        call = f"{operation.method} {operation.path}"
+        return await once_settled(refusal_of(error, call), self._shell.house, call)
 
     def _refuse(self, request: web.Request, name: str, refusal: Refusal) -> web.StreamResponse:
         outcome = "failed" if refusal.fault is Fault.SYSTEM else "refused"

@@ -17,10 +17,9 @@ from api.dialects.user_center_calls import Call, Handler, Means, check_fields
 from api.dialects.user_center_codes import code_of
 from api.dialects.user_center_operations import LISTS, OPERATIONS, texts_of
 from api.errors import Fault
-from api.refusals import Refusal, Refused, refusal_of
+from api.refusals import Refusal, Refused, once_settled, refusal_of
 from api.replies import json_reply
 from api.shell import SHELL
-from engine import HouseStopped
 
 __all__ = ["DIALECT", "OPERATIONS", "add_routes"]
 
@@ -76,7 +75,8 @@ class UserCenter:
         except ConnectionError:
             raise
         except Exception as error:
-            refusal = await self._refusal(error, f"{DIALECT} {name}")
+            call = f"{DIALECT} {name}"
+            refusal = await once_settled(refusal_of(error, call), self._shell.house, call)
             outcome = "failed" if refusal.fault is Fault.SYSTEM else "refused"
             status, body = _http_status(refusal), _refusal_body(name, refusal, given)
         else:
@@ -97,15 +97,6 @@ class UserCenter:
         shown = await handler(call)
         await self._shell.house.settled()
         return shown
-
-    async def _refusal(self, error: Exception, call: str) -> Refusal:
-        refusal = refusal_of(error, call)
-        if refusal.fault is not Fault.SYSTEM:
-            try:
-                await self._shell.house.settled()
-            except HouseStopped as stopped:
-                return refusal_of(stopped, call)
-        return refusal
 
 
 def _called(request: web.Request) -> tuple[Operation | None, Handler | None]:

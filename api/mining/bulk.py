@@ -14,6 +14,7 @@ from json.encoder import encode_basestring as quoted
 
 from aiohttp import web
 
+from api.connection import Connection
 from api.mining.speeds import RATE_TEXTS, hour_label
 from api.replies import CONTENT_TYPE, HEADERS
 from engine import House
@@ -48,7 +49,8 @@ async def send(request: web.Request, head: bytes, parts: AsyncGenerator[bytes],
     """Send a long JSON answer as its parts come.
 
     What is raised before the first part comes is raised here. Later there is no more to say than
-    that the answer breaks off: the connection is closed within it.
+    that the answer breaks off: the connection is closed within it. So it is where a client does not
+    take a part within the time that a request may take.
     """
     async with aclosing(parts):
         part = await anext(parts)
@@ -58,6 +60,8 @@ async def send(request: web.Request, head: bytes, parts: AsyncGenerator[bytes],
         try:
             await response.write(head + part)
             async for part in parts:
+                if isinstance(request.protocol, Connection):
+                    request.protocol.get_on()
                 await response.write(part)
             await response.write(tail)
             await response.write_eof()

@@ -78,9 +78,9 @@ class ChainNode:
     async def _reward_of_block(self, block_hash: str, known_subsidy: int) -> Reward:
         shown = await self._rpc.call("getblock", block_hash, 2)
         first, *others = of_type(shown, "tx", list)
-        total = sum(amount_of(output, "value") for output in of_type(first, "vout", list))
+        total = sum(coins_of(output, "value") for output in of_type(first, "vout", list))
         if all(isinstance(one, dict) and "fee" in one for one in others):
-            fees = sum(amount_of(one, "fee") for one in others)
+            fees = sum(coins_of(one, "fee") for one in others)
         elif 0 < known_subsidy <= total:
             fees = total - known_subsidy
         else:
@@ -113,5 +113,14 @@ def amount_of(answer: Any, name: str) -> int:
         if type(value) is int and value >= 0:
             return value
         return read(name, value, NODE_SCALE, zero=True)
+    except InputError as error:
+        raise NodeFault(f"the node's answer: {error}") from None
+
+
+def coins_of(answer: Any, name: str) -> int:
+    """Units of an amount that is in coins, also where it is a whole number."""
+    value = answer.get(name) if isinstance(answer, dict) else None
+    try:
+        return read(name, str(value) if type(value) is int else value, NODE_SCALE, zero=True)
     except InputError as error:
         raise NodeFault(f"the node's answer: {error}") from None

@@ -11,8 +11,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
@@ -23,6 +23,7 @@ from api.mining.chain_node import (
     NODE_SCALE, TIME_AHEAD_MAX_S, ChainNode, Header, NodeFault)
 from api.numbers import COUNT_MAX, InputError
 from api.payouts.rpc import Login, NodeAway, RpcClient, RpcError
+from api.rounds import all_running
 from engine import House, HouseStopped, Kind, Overloaded, Result, cold
 
 DIALECT = "networks"            # under which the outcomes of looks are counted
@@ -174,22 +175,11 @@ def scaled(units: int, scale: int, to_scale: int) -> int:
     return units * 10**to_scale // 10**scale
 
 
-@asynccontextmanager
-async def polling(house: House, networks: tuple[NetworkConfig, ...],
-                  answers: Counter) -> AsyncIterator[list[NetworkPoller]]:
+def polling(house: House, networks: tuple[NetworkConfig, ...],
+            answers: Counter) -> AbstractAsyncContextManager[list[NetworkPoller]]:
     """Pollers that run while the context is open, one for each network of the configuration."""
-    if not networks:
-        yield []
-        return
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        pollers = [poller_of(house, network, session, answers) for network in networks]
-        tasks = [asyncio.create_task(poller.run()) for poller in pollers]
-        try:
-            yield pollers
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    return all_running(networks,
+                       lambda network, session: poller_of(house, network, session, answers))
 
 
 def poller_of(house: House, config: NetworkConfig, session: aiohttp.ClientSession,

@@ -4,6 +4,7 @@ It reads the same counters as the dialects of the pool and rounds speeds down fo
 one goes along. Nothing here is escaped for a page; names are as their owners wrote them.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from api.config import Pool
 from api.times import FORMAT
 
 WORKERS_PER_PAGE = 200
+LOOKED_AT_ONCE = 5_000                  # workers, some milliseconds
+MINUTE_S, HOUR_S = 60, 3_600
 # As core.workers numbers them.
 STATUSES = {1: "running", 2: "stopped", 3: "invalid"}
 UNITS = ("H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s", "EH/s", "ZH/s")
@@ -78,30 +81,64 @@ def worker_counts(core, account: int, now_s: int, pool: Pool) -> dict[str, int]:
     return dict(zip(STATUSES.values(), counts))
 
 
-def worker_page(core, account: int, now_s: int, pool: Pool, zone: tzinfo, *, prefix: str,
-                status: str, page: int) -> WorkerPage:
-    """The workers whose names begin so, without regard to case, that have this status ("": any).
+async def fitting_workers(core, account: int, now_s: int, pool: Pool, *, prefix: str,
+                          status: str) -> list[int]:
+    """The numbers of the workers whose names begin so, without regard to case, that have this
+    status ("": any), in the order of their first shares.
 
-    In the order of their first shares. A page behind the last is the last.
+    Others are served while it looks, so a number may be another worker's at the end.
     """
-    lines = core.workers.list_of(account, now_s, pool.running_minutes, pool.stopped_hours)
-    folded = prefix.casefold()
-    if folded or status:
-        lines = [line for line in lines if status in ("", STATUSES[line.status])
-                 and line.name.casefold().startswith(folded)]
-    pages = max(1, -(-len(lines) // WORKERS_PER_PAGE))
+    workers, folded = core.workers, prefix.casefold()
+    numbers = workers.workers_of(account, now_s)
+    if not folded and not status:
+        return numbers
+
+    def fits(number: int) -> bool:
+        return (is_of(core, account, number)
+                and status in ("", status_at(core, number, now_s, pool))
+                and (not folded or workers.name_of(number).casefold().startswith(folded)))
+    found: list[int] = []
+    for start in range(0, len(numbers), LOOKED_AT_ONCE):
+        found += filter(fits, numbers[start:start + LOOKED_AT_ONCE])
+        await asyncio.sleep(0)
+    return found
+
+
+def is_of(core, account: int, number: int) -> bool:
+    """Whether it is the number of one of the account's workers."""
+    try:
+        return core.workers.account_of(number) == account
+    except IndexError:
+        return False
+
+
+def status_at(core, number: int, now_s: int, pool: Pool) -> str:
+    """A worker's status, as docs/pool-core.md defines it."""
+    workers = core.workers
+    age_s = max(now_s, MINUTE_S * workers.minute) - workers.names.last_at_s(number)
+    if age_s < pool.running_minutes * MINUTE_S:
+        return STATUSES[1]
+    return STATUSES[3 if age_s >= pool.stopped_hours * HOUR_S else 2]
+
+
+def worker_page(core, account: int, now_s: int, pool: Pool, zone: tzinfo, found: list[int],
+                page: int) -> WorkerPage:
+    """A page of the workers of these numbers. A page behind the last is the last."""
+    workers, when = core.workers, clock(zone)
+    pages = max(1, -(-len(found) // WORKERS_PER_PAGE))
     page = min(page, pages)
-    when = clock(zone)
     groups = {group.id: group.name for group in core.sub_accounts.get(account).groups}
     first = (page - 1) * WORKERS_PER_PAGE
-    rows = tuple(WorkerRow(
-        line.name, STATUSES[line.status],
-        shown(line.valid_speed_5m, line.reject_rate_5m_permille),
-        shown(line.valid_speed_30m, line.reject_rate_30m_permille),
-        shown(line.valid_speed_24h, line.reject_rate_24h_permille),
-        when(line.last_at_s), groups.get(line.group, ""),
-    ) for line in lines[first:first + WORKERS_PER_PAGE])
-    return WorkerPage(rows, len(lines), page, pages)
+    rows = []
+    for number in found[first:first + WORKERS_PER_PAGE]:
+        if is_of(core, account, number):
+            speeds = workers.speeds(number, now_s)
+            rows.append(WorkerRow(
+                workers.name_of(number), status_at(core, number, now_s, pool),
+                shown(*speeds.speed_5m), shown(*speeds.speed_30m), shown(*speeds.speed_24h),
+                when(workers.names.last_at_s(number)),
+                groups.get(workers.names.group_of(number), "")))
+    return WorkerPage(tuple(rows), len(found), page, pages)
 
 
 def clock(zone: tzinfo) -> Callable[[int], str]:

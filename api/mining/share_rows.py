@@ -8,7 +8,8 @@ whose field has its row, as `rows[17].difficulty`.
 import re
 import struct
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,12 +22,17 @@ TAKEN, DUPLICATE = "taken", "duplicate"
 ROWS_MAX = 10_000
 FRACTION = 1 << 16              # a difficulty is counted in 2^-16
 DIFFICULTY_MAX = 2**64 - 1
+# Enough for each digit of what is taken, in 2^-16. What has more is told by Inexact: the exact
+# ratio of a million digits takes half a minute.
+EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
 COUNT_U32_MAX = 2**32 - 1
 WORKER_BYTES_MAX = 64
 SHOWN_MAX = 64
-NAME_HEAD = struct.Struct("<IB")
+ACCOUNT = struct.Struct("<I")
+LENGTHS = [bytes([size]) for size in range(WORKER_BYTES_MAX + 1)]
 ROW_DTYPE = np.dtype([("name", "<u4"), ("coin", "<u2"), ("zero", "<u2"), ("accepted", "<u4"),
                       ("rejected", "<u4"), ("difficulty", "<u8"), ("at_s", "<u4"), ("end", "<u4")])
+OWNER = attrgetter("user", "worker")
 PLACE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<place>.+)`)?", re.DOTALL)
 NAMED = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`",
                    re.DOTALL)
@@ -119,10 +125,11 @@ def packed(rows: list[Row], account_of: Callable[[str], int | None],
     """Rows as a batch. `account_of` and `coin_of` give the number of a sub-account or coin, None
     where there is none. Raises InputError."""
     table = np.zeros(len(rows), ROW_DTYPE)
-    owners = [(row.user, row.worker) for row in rows]
-    places = {owner: place for place, owner in enumerate(dict.fromkeys(owners))}
-    table["name"] = [places[owner] for owner in owners]
-    first_rows = np.unique(table["name"], return_index=True)[1].tolist()
+    owners = list(map(OWNER, rows))
+    places = dict(zip(dict.fromkeys(owners), range(len(owners))))
+    table["name"] = column = np.fromiter(map(places.__getitem__, owners), np.int64, len(owners))
+    # Places are in the order of their first rows: those where the highest so far is passed.
+    first_rows = np.flatnonzero(np.diff(np.maximum.accumulate(column), prepend=-1)).tolist()
     names = _names(places, first_rows, account_of)
     table["coin"] = _column(rows, "coin", lambda name: _coin(name, coin_of))
     table["difficulty"] = _column(rows, "difficulty", _difficulty)
@@ -140,37 +147,38 @@ class _Wrong(Exception):
     """A value that cannot be taken; the text says why."""
 
 
-def _column(rows: list[Row], field: str, meaning: Callable[[Any], int]) -> list[int]:
+def _column(rows: list[Row], field: str, meaning: Callable[[Any], int]) -> np.ndarray:
     """One field of all rows as numbers; each value that comes is looked at once."""
-    values = [getattr(row, field) for row in rows]
+    values = list(map(attrgetter(field), rows))
     meanings: dict[Any, int] = {}
     for value in dict.fromkeys(values):
         try:
             meanings[value] = meaning(value)
         except _Wrong as error:
             raise InputError(f"rows[{values.index(value)}].{field}", str(error)) from None
-    return [meanings[value] for value in values]
+    return np.fromiter(map(meanings.__getitem__, values), np.uint64, len(values))
 
 
 def _names(places: dict[tuple[str, str], int], first_rows: list[int],
            account_of: Callable[[str], int | None]) -> list[bytes]:
     """The workers as a batch has them, in order."""
-    accounts: dict[str, int] = {}
+    heads: dict[str, bytes] = {}
     names = []
     for (user, worker), place in places.items():
-        account = accounts.get(user)
-        if account is None:
+        head = heads.get(user)
+        if head is None:
             account = account_of(user)
             if account is None:
                 raise InputError(f"rows[{first_rows[place]}].user", "is no sub-account")
-            accounts[user] = account
-        if worker[:len(user) + 1].lower() == f"{user.lower()}.":
+            head = heads[user] = ACCOUNT.pack(account)
+        if "." in worker and worker[:len(user) + 1].lower() == f"{user.lower()}.":
             worker = worker[len(user) + 1:]
         name = worker.encode("utf-8", "replace")
-        if not 1 <= len(name) <= WORKER_BYTES_MAX:
+        size = len(name)
+        if not 0 < size <= WORKER_BYTES_MAX:
             raise InputError(f"rows[{first_rows[place]}].worker",
                              f"must have 1 to {WORKER_BYTES_MAX} bytes")
-        names.append(NAME_HEAD.pack(account, len(name)) + name)
+        names.append(head + LENGTHS[size] + name)
     return names
 
 
@@ -205,6 +213,8 @@ def _difficulty(value: int | float | str | Decimal) -> int:
         counted, rest = divmod(value * FRACTION, 1) if type(value) is int else _scaled(value)
     except (InvalidOperation, ValueError, OverflowError):
         raise _Wrong("must be a number") from None
+    except Inexact:
+        raise _Wrong("must be a multiple of 2^-16") from None
     if counted > DIFFICULTY_MAX:
         raise _Wrong("is too large")
     if counted < 0:
@@ -231,5 +241,5 @@ def _checked(value: Decimal) -> Decimal:
 
 def _scaled(value: Decimal) -> tuple[int, int]:
     """Value × 2^16 as a whole number, and what is left of it."""
-    numerator, denominator = value.as_integer_ratio()
-    return divmod(numerator * FRACTION, denominator)
+    numerator, denominator = EXACT.multiply(value, FRACTION).as_integer_ratio()
+    return divmod(numerator, denominator)

@@ -1,9 +1,7 @@
 """The workers of a house: one for each wallet of the configuration, as long as the house serves."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
@@ -12,27 +10,16 @@ from api.numbers import read
 from api.payouts.rpc import Login, RpcClient
 from api.payouts.wallet import NODE_SCALE, Wallet, WalletSettings
 from api.payouts.worker import PayoutWorker
+from api.rounds import all_running
 from engine import House
 
 DIALECT = "payouts"      # under which the outcomes of rounds are counted
 
 
-@asynccontextmanager
-async def paying(house: House, wallets: tuple[WalletConfig, ...],
-                 answers: Counter) -> AsyncIterator[list[PayoutWorker]]:
-    """Workers that run while the context is open. Ended at any point they lose nothing."""
-    if not wallets:
-        yield []
-        return
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        workers = [worker_of(house, wallet, session, answers) for wallet in wallets]
-        tasks = [asyncio.create_task(worker.run()) for worker in workers]
-        try:
-            yield workers
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+def paying(house: House, wallets: tuple[WalletConfig, ...],
+           answers: Counter) -> AbstractAsyncContextManager[list[PayoutWorker]]:
+    """Workers that run while the context is open."""
+    return all_running(wallets, lambda wallet, session: worker_of(house, wallet, session, answers))
 
 
 def worker_of(house: House, config: WalletConfig, session: aiohttp.ClientSession,

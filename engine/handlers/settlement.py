@@ -6,6 +6,7 @@ sale, and its earning is given twice: as it is before, and as it is after.
 """
 
 import json
+from functools import cached_property
 
 from engine.codes import FeeType, HouseAccount, Kind, LockReason, PairStatus, Result
 from engine.handlers.checks import AMOUNT_MAX
@@ -109,13 +110,12 @@ def answer(core, ts_ns, running, earnings):
 def finish(core, ts_ns, running) -> None:
     """Post what the pool keeps, keep the day's sum, forget what the day needed."""
     coin, day = running.coin, running.day
-    valuation = valuation_of(core, running)
-    gross = int(sum(valuation.value(paid.items(), with_fees)
-                    for with_fees, paid in enumerate(running.works)))
+    gross = valuation_of(core, running).gross_of_day(*(paid.items() for paid in running.works))
     pool = gross - running.net - running.commission
     # The books post between a user and the house only: what the pool keeps goes through the last
-    # account. Where the coin's supply cannot bear it, it is settled as nothing.
-    if pool and core.accounts.credit(running.cursor, coin, pool, MINED):
+    # account. Where the coin's supply cannot bear it, it is settled as nothing; the parts of many
+    # accounts together may not even be an amount.
+    if 0 < pool <= AMOUNT_MAX and core.accounts.credit(running.cursor, coin, pool, MINED):
         posted(core.accounts.debit(running.cursor, coin, pool, POOL), "the pool's part", running)
     else:
         pool = 0
@@ -142,22 +142,31 @@ class Desk:
         self.core = core
         self.running = running
         self.ts_ns = ts_ns
+        self.accounts = core.accounts
         self.coin = core.coins.get(running.coin)
         self.is_pps_only = self.coin.name == PPS_ONLY
-        self.valuation = valuation_of(core, running)
         self.money = core.coins.by_name(MONEY)
         pair = core.pairs.by_name(f"{self.coin.name}/{MONEY}")
         self.pair = pair if pair is not None and pair.status == TRADING else None
+        self.request_id = f"pay|{running.coin}|{running.day}"
 
-    def available(self, number: int, coin) -> int:
-        return 0 if coin is None else self.core.accounts.available(number, coin.number)
+    @cached_property
+    def valuation(self) -> Valuation:
+        """Made for who needs it: a sale does not, and a coin may have many epochs."""
+        return valuation_of(self.core, self.running)
+
+    def coins_of(self, number: int) -> int:
+        """Available units of the coin."""
+        return self.accounts.available(number, self.coin.number)
+
+    def money_of(self, number: int) -> int:
+        return 0 if self.money is None else self.accounts.available(number, self.money.number)
 
     # -- an account's turn -------------------------------------------------------------------------
 
     def settle(self, number: int, works: list) -> list | None:
         """Post what an account has earned, and pay it unless it waits for a sale; its earning."""
-        if not works and not self.available(number, self.coin) and not self.available(
-                number, self.money):
+        if not works and not self.coins_of(number) and not self.money_of(number):
             return None
         account = self.core.sub_accounts.get(number)
         due = self.post(account, works)
@@ -170,10 +179,9 @@ class Desk:
 
     def post(self, account, works: list) -> Sale:
         """Credit the account and its referrer."""
-        work = str(sum(work for _, work in works))
-        nothing = Sale(account.number, work, 0, 0, 0, 0)
+        number = account.number
         if not works:
-            return nothing
+            return Sale(number, NO_WORK, 0, 0, 0, 0)
         running = self.running
         fee, rate = account.fee, account.commission
         with_fees = account.fee_type == FPPS
@@ -182,17 +190,17 @@ class Desk:
         gross, net, commission = self.valuation.amounts(
             works, with_fees, fee, rate if account.refer else 0)
         running.accounts += 1
+        work = str(sum([work for _, work in works]))
         if gross > AMOUNT_MAX or not self.credit(account, net, commission):
-            return nothing
+            return Sale(number, work, 0, 0, 0, 0)
         running.net += net
         running.commission += commission
         running.add_works(works, with_fees)
-        return Sale(account.number, work, gross, commission, account.refer if commission else 0,
-                    net)
+        return Sale(number, work, gross, commission, account.refer if commission else 0, net)
 
     def credit(self, account, net: int, commission: int) -> bool:
         """False, and nothing is posted, where the coin's supply cannot bear both."""
-        accounts, coin = self.core.accounts, self.coin.number
+        accounts, coin = self.accounts, self.coin.number
         if not accounts.credit(account.number, coin, net, MINED):
             return False
         if commission and not accounts.credit(account.refer, coin, commission, MINED):
@@ -205,7 +213,7 @@ class Desk:
     def to_sell(self, number: int, net: int) -> int:
         """Units: the day's net and what earlier sales left, so far as it is still there."""
         unsold = self.core.settlements.total(number, self.coin.number).unsold
-        return min(unsold + net, self.available(number, self.coin))
+        return min(unsold + net, self.coins_of(number))
 
     def wait(self, due: Sale, unsold: int) -> list | None:
         """Let an account wait for its sale; its earning until then, None where it had no work."""
@@ -214,7 +222,7 @@ class Desk:
             return None
         self.note(due.account, due.net, unsold)
         return self.earning(due, reason=NOT_SOLD,
-                            money_reason=NOT_SOLD if self.available(due.account, self.money) else 0)
+                            money_reason=NOT_SOLD if self.money_of(due.account) else 0)
 
     def sell(self, due: Sale) -> list | None:
         """Sell what the book takes of an account's coins, then pay it; its earning, as `close`."""
@@ -227,7 +235,7 @@ class Desk:
         if lots:
             _, filled, money = core.sell_at_market(number, self.pair.number, lots)
         sold = filled * self.pair.base_unit if filled else 0
-        return self.close(account, due, 0, min(unsold - sold, self.available(number, self.coin)),
+        return self.close(account, due, 0, min(unsold - sold, self.coins_of(number)),
                           sold, money)
 
     # -- payments ----------------------------------------------------------------------------------
@@ -240,11 +248,11 @@ class Desk:
         if account.coin_to_money:
             paid_coin = self.money
             paid, payment, money_reason = self.pay_money(account)
-            reason = NOT_SOLD if self.available(number, self.coin) else 0
+            reason = NOT_SOLD if self.coins_of(number) else 0
         else:
             paid_coin = self.coin
             paid, payment, reason = self.pay_coin(account)
-            money_reason = NOT_AUTOMATIC if self.available(number, self.money) else 0
+            money_reason = NOT_AUTOMATIC if self.money_of(number) else 0
             unsold = 0 if paid else unsold
         if not paid and not sold and due.work == NO_WORK:
             return None
@@ -257,19 +265,19 @@ class Desk:
 
     def pay_coin(self, account) -> tuple[int, int, int]:
         """(units paid, the payment, 0), or (0, 0, why not)."""
-        available = self.available(account.number, self.coin)
+        available = self.coins_of(account.number)
         if available == 0:
             return 0, 0, 0
         harvest = account.coin_harvest(self.coin.number)
         reason = self.lock_reason(account, harvest, available, available, self.coin)
         if reason:
             return 0, 0, reason
-        address = self.core.users.get(account.number).withdraw_address(self.coin.number)
+        address = self.core.users.withdraw_address(account.number, self.coin.number)
         return available, self.pay(account.number, self.coin, available, address), 0
 
     def pay_money(self, account) -> tuple[int, int, int]:
         """As `pay_coin`, of CNY: in whole 0.01, to the bank."""
-        available = self.available(account.number, self.money)
+        available = self.money_of(account.number)
         if available == 0:
             return 0, 0, 0
         one = 10 ** self.money.scale
@@ -299,12 +307,10 @@ class Desk:
 
     def pay(self, number: int, coin, amount: int, address: str) -> int:
         """The id of an approved withdrawal, whose amount is frozen from now on."""
-        posted(self.core.accounts.hold(number, coin.number, amount), "a payment", number)
-        withdrawal = self.core.withdrawals.request(
+        posted(self.accounts.hold(number, coin.number, amount), "a payment", number)
+        return self.core.withdrawals.request_approved(
             number, coin.number, amount, coin.withdraw_fee, address, self.ts_ns,
-            f"pay|{self.running.coin}|{self.running.day}", False)
-        self.core.withdrawals.approve(withdrawal)
-        return withdrawal.id
+            self.request_id).id
 
     # -- what is told ------------------------------------------------------------------------------
 
@@ -316,7 +322,7 @@ class Desk:
         """In the order of docs/settlement.md."""
         return [due.account, self.coin.number, self.running.day, due.work, due.gross,
                 due.commission, due.refer, due.net, sold, money, paid_coin, paid, payment,
-                self.available(due.account, self.coin), self.available(due.account, self.money),
+                self.coins_of(due.account), self.money_of(due.account),
                 reason, money_reason]
 
 

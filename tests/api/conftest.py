@@ -9,25 +9,36 @@ import http.client
 import json
 import threading
 import urllib.parse
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
 
-from api.auth import sessions
+from api.auth import passwords, sessions
 from api.config import Config, Limits, Mail, Operator, Pair, Server, Storage
 from api.serve import running
 from engine import Kind, Result, cold
+from tests.support.past import NO_PASSWORD
 
-# Never verified: those users get their sessions without a password.
-NO_PASSWORD = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"
 TEST_PAIRS = (Pair("BTC/USDT", 2, 6), Pair("BCH/USDT", 2, 6, min_amount="0.5"),
               Pair("ORE/USDT", 4, 4))
+
+
+@contextmanager
+def cheap_hashes():
+    """A Passwords that is made within this hashes as the real one does, in no time; what the real
+    settings are, its own tests say."""
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setattr(passwords, "MEMORY_KIB", 8)
+        settings.setattr(passwords, "PASSES", 1)
+        yield
 
 
 class HouseThread:
     """A house in a thread; `call` speaks the router dialect to it."""
 
-    def __init__(self, directory, **sections):
+    def __init__(self, directory, real_hashes=False, **sections):
+        """real_hashes: a password takes its time."""
         defaults = {
             "server": Server(port=0), "data": Storage(dir=str(directory), segment_mb=1),
             "mail": Mail(return_codes=True), "limits": Limits(logins_per_minute=0),
@@ -37,8 +48,9 @@ class HouseThread:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self._ready.wait()
+        with nullcontext() if real_hashes else cheap_hashes():
+            self._thread.start()
+            self._ready.wait()
         if self._failure is not None:
             raise self._failure
 

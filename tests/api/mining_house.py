@@ -3,84 +3,49 @@ whose days have passed."""
 
 import asyncio
 import json
-import struct
 import threading
 import time
 from contextlib import asynccontextmanager
 
-from engine import House, HouseSettings, Kind, Result, add_shares, cold
-from tests.api.conftest import NO_PASSWORD, HouseThread
+from engine import Kind
+from tests.api.conftest import HouseThread
+from tests.support.past import Clock, PastHouse, opened
 
 DAY_S = 86_400
-NS = 10**9
 BTC, BCH, CNY = 1, 2, 3
 BTC_ADDRESS = "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"
 DIFFICULTY = "21448277761059.71"
 SUBSIDY = 625_000_000
-ONE = 1 << 16                       # a difficulty of 1
 
 
-class Clock:
-    """Unix seconds as the test says; `ns` is what a house asks for."""
-
-    def __init__(self, now_s):
-        self.now_s = now_s
-
-    def __call__(self):
-        return self.now_s
-
-    def ns(self):
-        return int(self.now_s * NS)
-
-
-class Mine:
+class Mine(PastHouse):
     """A house and what a test does to its core."""
-
-    def __init__(self, house, clock):
-        self.house, self.core, self.clock = house, house.core, clock
-
-    async def do(self, kind, **fields):
-        reply = await self.house.submit(cold(kind, fields))
-        if reply.code != Result.OK:
-            raise RuntimeError(f"{kind!r}: {Result(reply.code).name}")
-        return reply.value
 
     async def list_coins(self):
         for name in ("BTC", "BCH", "CNY"):
             await self.do(Kind.ADD_COIN, name=name, title=name, type="coin", scale=8)
 
-    async def network(self, coin=BTC, difficulty=DIFFICULTY, subsidy=SUBSIDY, fees=0, **fields):
-        await self.do(Kind.SET_NETWORK, coin=coin, difficulty=difficulty, subsidy=subsidy,
-                      fees_per_block=fees, **fields)
+    async def networked(self, coin=BTC, difficulty=DIFFICULTY, subsidy=SUBSIDY, **fields):
+        await self.network(coin, difficulty, subsidy, **fields)
 
-    async def account(self, name, address=BTC_ADDRESS, least=100_000):
+    async def farm(self, name, address=BTC_ADDRESS, least=100_000):
         """A new sub-account, paid from that many units of BTC on; its number."""
-        added = await self.do(Kind.ADD_ACCOUNT, username=name, password_hash=NO_PASSWORD,
-                              email=f"{name}@example.org")
+        _, number = await self.account(name)
         if address:
-            await self.do(Kind.SET_COIN_HARVEST, account=added["account"], coin=BTC,
-                          address=address, min=least)
-        return added["account"]
+            await self.do(Kind.SET_COIN_HARVEST, account=number, coin=BTC, address=address,
+                          min=least)
+        return number
 
-    async def shares(self, account, accepted, difficulty=1 << 32, coin=BTC, worker=b"w"):
+    async def work(self, account, accepted, coin=BTC):
         """Shares of one worker, now."""
-        head = struct.pack("<IIIB", 1, 1, account, len(worker)) + worker
-        row = struct.pack("<IHHIIQII", 0, coin, 0, accepted, 0, difficulty * ONE,
-                          self.clock.ns() // NS, 0)
-        batch = head + bytes(-len(head) % 8) + row
-        reply = await self.house.submit(add_shares(batch))
-        if reply.code != Result.OK:
-            raise RuntimeError(Result(reply.code).name)
+        await self.shares([(account, "w", coin, accepted, 0, 1 << 32, int(self.now_s))])
 
 
 @asynccontextmanager
 async def mine(directory, clock):
     """A house on a folder, whose clock the test sets."""
-    house = await House.open(directory, HouseSettings(segment_bytes=1 << 20, clock=clock.ns))
-    try:
+    async with opened(directory, clock) as house:
         yield Mine(house, clock)
-    finally:
-        await house.close()
 
 
 class Floor:
@@ -109,11 +74,11 @@ def mined_yesterday(directory, names=("farm", "field")):
         clock = Clock(today - DAY_S // 2)
         async with mine(directory, clock) as one:
             await one.list_coins()
-            await one.network(blocks_today=0)
-            numbers = [await one.account(name) for name in names]
+            await one.networked(blocks_today=0)
+            numbers = [await one.farm(name) for name in names]
             for place, number in enumerate(numbers):
-                await one.shares(number, 1000 >> place)
-            await one.network(fees=50_000_000, blocks_today=3)
+                await one.work(number, 1000 >> place)
+            await one.networked(fees=50_000_000, blocks_today=3)
             return dict(zip(names, numbers))
     return asyncio.run(work())
 

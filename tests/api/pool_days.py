@@ -18,15 +18,12 @@ from api.auth.client_tokens import sealed_credential
 from api.auth.seal import Seal
 from api.config import DEFAULT_COINS, DEFAULT_PAIRS, Config, Operator, Storage
 from api.first_start import first_start
-from engine import (
-    House, HouseSettings, Kind, OrderType, Result, Side, Tif, add_shares, cold)
-from pool.share_book import packed_batch
+from engine import Kind, OrderType, Side, Tif, place_order
 from tests.api import pool_doors
 from tests.api.conftest import NO_PASSWORD, HouseThread
+from tests.support.past import Clock, PastHouse, opened
 
-NS = 10**9
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
-ONE = 1 << 16                           # a difficulty of 1
 DAY = 25_631                            # 2040-03-05
 FIRST_DAY = DAY - 3
 NOW_S = DAY * DAY_S + 12 * HOUR_S + 7 * MINUTE_S + 30
@@ -65,89 +62,54 @@ class Share(NamedTuple):
         return self.rejected * self.difficulty
 
 
-class Clock:
-    """UTC in nanoseconds, as it is set."""
-
-    def __init__(self):
-        self.now_ns = 0
-
-    def __call__(self) -> int:
-        return self.now_ns
-
-
-class Writer:
-    """Fills a house: `shares` is all that it was sent, `numbers` who has which number."""
+class Writer(PastHouse):
+    """Fills a house: `sent` is all shares that it was sent, `numbers` who has which number."""
 
     def __init__(self, house, seal, clock):
-        self.house = house
+        super().__init__(house, clock)
         self.seal = seal
-        self.clock = clock
-        self.shares: list[Share] = []
+        self.sent: list[Share] = []
         self.numbers: dict[str, int] = {}
 
-    async def at(self, moment_s: int) -> None:
-        self.clock.now_ns = moment_s * NS
-
-    async def submit(self, kind, **fields):
-        reply = await self.house.submit(cold(kind, fields))
-        if reply.code != Result.OK:
-            raise RuntimeError(f"{kind!r} {fields}: {reply}")
-        return reply.value
-
-    async def send(self, *shares: Share) -> None:
+    async def work(self, *shares: Share) -> None:
         """Shares, which may be of one moment each, as one batch."""
-        batch = packed_batch(
-            [(self.numbers[share.account], share.worker.encode()) for share in shares],
-            [(place, share.coin, share.accepted, share.rejected, share.difficulty * ONE,
-              share.at_s) for place, share in enumerate(shares)])
-        reply = await self.house.submit(add_shares(batch))
-        if reply.code != Result.OK:
-            raise RuntimeError(f"{shares}: {reply}")
-        self.shares += shares
+        await self.shares([(self.numbers[share.account], *share[1:]) for share in shares])
+        self.sent += shares
 
     async def add_accounts(self) -> None:
         """Two users: one has four sub-accounts, the other one that never works."""
         for user, subs in {"alpha": ("beta", "gamma", "delta"), "other": ()}.items():
-            added = await self.submit(Kind.ADD_ACCOUNT, username=user, password_hash=NO_PASSWORD,
-                                      email=f"{user}@example.org")
-            self.numbers[user] = added["account"]
+            uid, self.numbers[user] = await self.account(user)
             for sub in subs:
-                self.numbers[sub] = await self.submit(
-                    Kind.ADD_SUB_ACCOUNT, uid=added["uid"], name=sub, theory_speed=0,
+                self.numbers[sub] = await self.do(
+                    Kind.ADD_SUB_ACCOUNT, uid=uid, name=sub, theory_speed=0,
                     description="", worker_count=0)
         number = self.numbers
-        await self.submit(Kind.SET_COIN_HARVEST, account=number["alpha"], coin=BTC,
-                          address=BTC_ADDRESS, min=100_000)
-        await self.submit(Kind.SET_COIN_HARVEST, account=number["gamma"], coin=BCH,
-                          address=BCH_ADDRESS, min=0)
+        await self.do(Kind.SET_COIN_HARVEST, account=number["alpha"], coin=BTC,
+                      address=BTC_ADDRESS, min=100_000)
+        await self.do(Kind.SET_COIN_HARVEST, account=number["gamma"], coin=BCH,
+                      address=BCH_ADDRESS, min=0)
         for name, least in (("beta", 100), ("delta", 50_000)):
-            await self.submit(Kind.SET_COIN_TO_MONEY, account=number[name], auto=True)
-            await self.submit(Kind.SET_MONEY_HARVEST, account=number[name], **BANK, min=least)
-        await self.submit(Kind.SET_FEES, account=number["gamma"], fee_type=1, fee=125,
-                          refer=number["alpha"], commission=50)
+            await self.do(Kind.SET_COIN_TO_MONEY, account=number[name], auto=True)
+            await self.do(Kind.SET_MONEY_HARVEST, account=number[name], **BANK, min=least)
+        await self.do(Kind.SET_FEES, account=number["gamma"], fee_type=1, fee=125,
+                      refer=number["alpha"], commission=50)
 
     async def add_market(self) -> None:
         """Somebody who buys coins for CNY."""
-        uid = await self.submit(Kind.REGISTER_USER, username="market", password_hash=NO_PASSWORD,
-                                group=2)
-        await self.submit(Kind.DEPOSIT, uid=uid, coin=CNY, amount=10**15, txid="market")
+        uid = await self.do(Kind.REGISTER_USER, username="market", password_hash=NO_PASSWORD,
+                            group=2)
+        await self.do(Kind.DEPOSIT, uid=uid, coin=CNY, amount=10**15, txid="market")
         for coin, price in PRICES.items():
-            pair = self.house.core.pairs.by_name(f"{self.house.core.coins.get(coin).name}/CNY")
-            reply = await self.house.place_order(
-                uid, pair.number, Side.BUY, OrderType.LIMIT, Tif.GTC, price=price * 100,
-                qty=100 * 10**6)
-            if reply.code != Result.OK:
-                raise RuntimeError(reply)
-
-    async def set_network(self, coin: int, difficulty: int) -> None:
-        await self.submit(Kind.SET_NETWORK, coin=coin, difficulty=str(difficulty), subsidy=SUBSIDY,
-                          fees_per_block=FEES)
+            pair = self.core.pairs.by_name(f"{self.core.coins.get(coin).name}/CNY")
+            await self.send(place_order(uid, pair.number, Side.BUY, OrderType.LIMIT, Tif.GTC,
+                                        price=price * 100, qty=100 * 10**6))
 
     async def work_for_an_hour(self, start_s: int) -> None:
         """Shares in the middle of an hour; how many depends on the hour."""
         hour = start_s // HOUR_S
         at_s = start_s + 30 * MINUTE_S
-        await self.at(at_s + 20)
+        self.now_s = at_s + 20
         shares = [Share("alpha", "rig 1", BTC, 3 + hour % 5, hour % 3, 2, at_s),
                   Share("alpha", '"2"\\四川', BTC, 7, 0, 3, at_s + 7),
                   Share("beta", "rig 1", BTC, 1 + hour % 4, 0, 1, at_s)]
@@ -157,75 +119,71 @@ class Writer:
             shares.append(Share("gamma", "night", BTC, 5, hour % 4, 5, at_s))
         if hour % 24 == 3:
             shares += [Share("delta", "both", coin, 1, 0, 1, at_s) for coin in (BTC, BCH)]
-        await self.send(*shares)
+        await self.work(*shares)
 
     async def settle(self, coin: int, day: int) -> None:
-        step = await self.submit(Kind.BEGIN_SETTLEMENT, coin=coin, day=day)
+        step = await self.do(Kind.BEGIN_SETTLEMENT, coin=coin, day=day)
         while not step["done"]:
-            step = await self.submit(Kind.SETTLE_ACCOUNTS, coin=coin, day=day, count=2)
+            step = await self.do(Kind.SETTLE_ACCOUNTS, coin=coin, day=day, count=2)
             while step["sales"]:
-                step = await self.submit(Kind.SELL_EARNINGS, coin=coin, day=day)
+                step = await self.do(Kind.SELL_EARNINGS, coin=coin, day=day)
 
     async def end_day(self, day: int) -> None:
         """Settle a day, and pay what it has brought: that of the first, never that of the second,
         not yet that of the third."""
-        await self.at((day + 1) * DAY_S + 10 * MINUTE_S)
+        self.now_s = (day + 1) * DAY_S + 10 * MINUTE_S
         if day == DAY - 1:
-            await self.submit(Kind.LOCK_ACCOUNT, account=self.numbers["gamma"], locked=True)
+            await self.do(Kind.LOCK_ACCOUNT, account=self.numbers["gamma"], locked=True)
         for coin in (BTC, BCH):
             await self.settle(coin, day)
-        for payment in list(self.house.core.withdrawals.open_ones()):
+        for payment in list(self.core.withdrawals.open_ones()):
             if day == FIRST_DAY:
-                await self.submit(Kind.FINISH_WITHDRAWAL, id=payment.id, txid=f"tx-{payment.id}")
+                await self.do(Kind.FINISH_WITHDRAWAL, id=payment.id, txid=f"tx-{payment.id}")
             elif day == FIRST_DAY + 1:
-                await self.submit(Kind.REJECT_WITHDRAWAL, id=payment.id)
+                await self.do(Kind.REJECT_WITHDRAWAL, id=payment.id)
 
-    async def work(self) -> None:
-        await self.at(FIRST_DAY * DAY_S)
+    async def live(self) -> None:
+        self.now_s = FIRST_DAY * DAY_S
         await self.add_accounts()
         await self.add_market()
         for coin, states in CHAINS.items():
-            await self.set_network(coin, states[0][1])
+            await self.network(coin, states[0][1], SUBSIDY, FEES)
         for hour in range(FIRST_DAY * 24, DAY * 24 + 12):
             if hour % 24 == 0 and hour // 24 > FIRST_DAY:
                 await self.end_day(hour // 24 - 1)
             if hour * HOUR_S == CHAINS[BTC][1][0]:
-                await self.at(hour * HOUR_S)
-                await self.set_network(BTC, CHAINS[BTC][1][1])
+                self.now_s = hour * HOUR_S
+                await self.network(BTC, CHAINS[BTC][1][1], SUBSIDY, FEES)
             await self.work_for_an_hour(hour * HOUR_S)
-        await self.at(NOW_S - 5 * MINUTE_S)
-        await self.send(*(Share("alpha", "rig 1", BTC, 11, 2, 4, NOW_S - ago_s)
+        self.now_s = NOW_S - 5 * MINUTE_S
+        await self.work(*(Share("alpha", "rig 1", BTC, 11, 2, 4, NOW_S - ago_s)
                           for ago_s in (330, 331, 500, 700, 850)))
-        await self.at(NOW_S)
-        await self.send(Share("alpha", "rig 1", BTC, 13, 0, 5, NOW_S - 120),
+        self.now_s = NOW_S
+        await self.work(Share("alpha", "rig 1", BTC, 13, 0, 5, NOW_S - 120),
                         Share("alpha", "cash", BCH, 1, 2, 8, NOW_S - 90),
                         Share("beta", "new", BTC, 0, 3, 1, NOW_S - 15))
 
     async def add_credential(self, client_id: str, scope: str, uid: int | None) -> dict:
         own = {"clientId": client_id, "secretKey": f"key of {client_id}, kept well",
                "secretSalt": f"salt of {client_id}, kept well"}
-        await self.submit(Kind.ADD_CREDENTIAL, **sealed_credential(
+        await self.do(Kind.ADD_CREDENTIAL, **sealed_credential(
             self.seal, client_id, own["secretKey"], own["secretSalt"], scope, uid))
         return own
 
 
 async def write(directory) -> SimpleNamespace:
-    clock = Clock()
-    house = await House.open(directory, HouseSettings(segment_bytes=1 << 20, clock=clock))
-    try:
-        clock.now_ns = FIRST_DAY * DAY_S * NS - 10 * NS
+    clock = Clock(FIRST_DAY * DAY_S - 10)
+    async with opened(directory, clock) as house:
         seal = Seal.open(directory)
         config = Config(data=Storage(dir=str(directory)), coins=COINS, pairs=DEFAULT_PAIRS,
                         operator=Operator("operator-password"))
         await first_start(house, config, seal)
         writer = Writer(house, seal, clock)
-        await writer.work()
+        await writer.live()
         credential = await writer.add_credential("actions", "operator", None)
         miner = await writer.add_credential("miner", "account",
                                             house.core.users.by_name("alpha").uid)
-    finally:
-        await house.close()
-    return SimpleNamespace(directory=directory, shares=writer.shares, numbers=writer.numbers,
+    return SimpleNamespace(directory=directory, shares=writer.sent, numbers=writer.numbers,
                            credential=credential, miner=miner)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from api.config import Limits
 from api.dialects.action_api import DESCRIBED
+from api.shell import ADDRESS_FACTOR
 from engine import Kind
 from tests.api.action_apis import INPUT, OPERATION, RIGHT, ActionApi, check_fields
 from tests.api.pool_doors import state_of
@@ -190,6 +191,12 @@ def test_guessing_is_slowed_down_as_at_a_login(own_house):
         assert "too many attempts" in login(api.house, account, PASSWORD)["description"]
     api.done("Account.Create", account="another", mail="a@b.c", password=PASSWORD)
     assert api.done("Account.CheckPassword", account="another", password=PASSWORD) is True
+
+
+def test_many_users_of_a_website_do_not_slow_each_other_down(own_house):
+    api = ActionApi(own_house(limits=Limits(logins_per_minute=1)))
+    for number in range(ADDRESS_FACTOR + 1):
+        assert api.done("Account.CheckPassword", account=f"n{number}", password="guess") is False
 
 
 # -- fields ----------------------------------------------------------------------------------------

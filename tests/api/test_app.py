@@ -1,6 +1,7 @@
 """The application around the dialects: health, metrics, unknown paths, limits, origins."""
 
 import asyncio
+import gzip
 import json
 import re
 import socket
@@ -215,6 +216,20 @@ def test_a_connection_that_is_held_is_closed(house, begun):
     house.run(run())
 
 
+def test_the_rest_of_a_compressed_body_is_not_waited_for(house):
+    packed = gzip.compress(bytes(8 << 20))
+
+    async def run():
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        writer.write(b"POST /action-api HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+                     b"Content-Length: %d\r\n\r\n%b" % (len(packed), packed[:-1]))
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        assert b'"code":5020' in answer
+        writer.close()
+    asyncio.run(run())
+
+
 def test_requests_can_be_logged(own_house, caplog):
     house = own_house(server=Server(port=0, access_log=True))
     caplog.set_level("INFO", "orebook.access")
@@ -225,6 +240,8 @@ def test_requests_can_be_logged(own_house, caplog):
     house.request("GET", "/router?router=a%0Ab%ff")
     house.request("GET", "/ob/d1c705db37b09aebabe75872613c8a80?page=2")
     house.request("GET", "/%6fb/d1c705db37b09aebabe75872613c8a80")
+    house.request("GET", "//ob/d1c705db37b09aebabe75872613c8a80")
+    house.request("GET", "/pool/ob/d1c705db37b09aebabe75872613c8a80")
     house.close()
     lines = [record.getMessage() for record in caplog.records if record.name == "orebook.access"]
     assert lines[0].startswith(f"127.0.0.1 GET /router?router=get_coin 200 {size} 0.")

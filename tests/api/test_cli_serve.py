@@ -244,8 +244,8 @@ def test_the_first_start_takes_the_configuration_and_later_ones_do_not(tmp_path)
     jwt = signed({"alg": "HS256"}, claims("robot"), b"a secret of some length")
     state = house.done("GET", "state", jwt=jwt)
     assert state["counts"] | {"sessions": 0} == {
-        "users": 2, "coins": 2, "pairs": 1, "sessions": 0, "deposits": 0, "withdrawals": 0,
-        "credentials": 2}
+        "users": 2, "sub_accounts": 0, "workers": 0, "coins": 2, "pairs": 1, "sessions": 0,
+        "deposits": 0, "withdrawals": 0, "credentials": 2}
     body = {"user": "farm one", "coin": "GOLD", "amount": "1.001", "txid": "t"}
     token = house.login_operator()
     assert house.done("POST", "deposits", body, token) == {"duplicate": False}

@@ -5,6 +5,7 @@ so that nobody takes them for whole.
 import asyncio
 import http.client
 import json
+import socket
 import threading
 
 import pytest
@@ -13,8 +14,10 @@ from aiohttp import web
 from api.mining import bulk
 from api.mining.envelopes import DONE_HEAD, DONE_TAIL
 from api.numbers import InputError
+from api.site import LimitedSite
 
 PART = b"1," * 10_000
+HELD_MAX_S = 0.3        # of the answers in time
 
 
 async def whole():
@@ -35,7 +38,23 @@ async def broken():
     raise OSError("the disk is gone")
 
 
-ANSWERS = {"whole": whole, "refused": refused, "broken": broken}
+async def steady():
+    """Takes longer than one request may, and gets on all the time."""
+    yield b"["
+    for _ in range(20):
+        await asyncio.sleep(HELD_MAX_S / 10)
+        yield PART
+    yield b"1]"
+
+
+async def endless():
+    yield b"["
+    while True:
+        yield PART
+
+
+ANSWERS = {"whole": whole, "refused": refused, "broken": broken, "steady": steady,
+           "endless": endless}
 
 
 class Server:
@@ -43,6 +62,7 @@ class Server:
 
     def __init__(self):
         self.ready = threading.Event()
+        self.gone = threading.Event()       # a client, within its answer
         self.thread = threading.Thread(target=asyncio.run, args=(self.serve(),), daemon=True)
         self.thread.start()
         self.ready.wait()
@@ -54,7 +74,9 @@ class Server:
         runner = web.AppRunner(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.port = runner.addresses[0][1]
+        await LimitedSite(runner, "127.0.0.1", 0, connections_max=0,
+                          held_max_s=HELD_MAX_S).start()
+        self.port, self.limited_port = (address[1] for address in runner.addresses)
         self.ready.set()
         await self.end.wait()
         await runner.cleanup()
@@ -65,6 +87,9 @@ class Server:
             return await bulk.send(request, DONE_HEAD, parts, DONE_TAIL)
         except InputError as error:
             return web.json_response({"refused": str(error)})
+        except ConnectionError:
+            self.gone.set()
+            raise
 
     def close(self):
         self.loop.call_soon_threadsafe(self.end.set)
@@ -107,3 +132,18 @@ def test_what_is_wrong_later_ends_the_connection_within_the_answer(connection, c
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         answer.read()
     assert "the answer to /broken broke off" in caplog.text
+
+
+def test_an_answer_that_gets_on_is_not_cut_off(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.limited_port, timeout=60)
+    connection.request("GET", "/steady")
+    envelope = json.loads(connection.getresponse().read())
+    connection.close()
+    assert len(envelope["data"]) == 20 * 10_000 + 1
+
+
+def test_a_client_that_reads_nothing_is_let_go(server):
+    server.gone.clear()
+    with socket.create_connection(("127.0.0.1", server.limited_port)) as client:
+        client.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert server.gone.wait(60)

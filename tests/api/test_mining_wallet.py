@@ -14,6 +14,7 @@ from api.config import Ore, Pool
 from api.dialects.mining_wallet import HANDLERS, OPERATIONS
 from engine import Kind
 from tests.api.conftest import HouseThread
+from tests.api.user_centers import hashed
 from tests.api.wallets import RICH, WalletUser, send
 
 PASSWORD = "correct horse"
@@ -27,14 +28,6 @@ def house(tmp_path_factory):
     thread = HouseThread(tmp_path_factory.mktemp("mine"), ore=RICH)
     yield thread
     thread.close()
-
-
-async def hashed(password):
-    passwords = Passwords()
-    try:
-        return await passwords.hash(password)
-    finally:
-        passwords.close()
 
 
 def exchange_balance(user):
@@ -152,7 +145,7 @@ def test_only_what_goes_to_others_asks_for_the_payment_password(house):
     user, friend = WalletUser(house, "careful").mine(10), WalletUser(house, "friend")
     to_friend = {"num": 1, "address": friend.wallet["address"]}
     user.done("PATCH", "/wallet/transfer/", to_friend)
-    house.submit(Kind.SET_PAY_PASSWORD, uid=user.uid, password_hash=house.run(hashed("pay me")))
+    house.submit(Kind.SET_PAY_PASSWORD, uid=user.uid, password_hash=hashed(house, "pay me"))
     user.done("PATCH", "/wallet/extract/", {"num": 1})
     user.done("PATCH", "/wallet/extract/", {"num": 1, "address": user.wallet["address"]})
     for path in ("/wallet/transfer/", "/wallet/extract/"):
@@ -166,7 +159,7 @@ def test_only_what_goes_to_others_asks_for_the_payment_password(house):
 
 def test_a_payment_password_is_locked_after_five_wrong_tries(house):
     user, friend = WalletUser(house, "guessed").mine(1), WalletUser(house, "guesser")
-    house.submit(Kind.SET_PAY_PASSWORD, uid=user.uid, password_hash=house.run(hashed("pay me")))
+    house.submit(Kind.SET_PAY_PASSWORD, uid=user.uid, password_hash=hashed(house, "pay me"))
     fields = {"num": 1, "address": friend.wallet["address"], "pay_password": "pay you"}
     answers = [send(house, "PATCH", "/wallet/transfer/", fields, user.token) for _ in range(5)]
     assert [answer.status for answer in answers] == [401] * 5
@@ -179,7 +172,7 @@ def test_a_payment_password_is_locked_after_five_wrong_tries(house):
 def test_a_session_that_ends_meanwhile_moves_nothing(house, monkeypatch):
     """Somebody else has it: the user logs out while a payment password is being checked."""
     user, friend = WalletUser(house, "robbed").mine(1), WalletUser(house, "robber")
-    house.submit(Kind.SET_PAY_PASSWORD, uid=user.uid, password_hash=house.run(hashed("pay me")))
+    house.submit(Kind.SET_PAY_PASSWORD, uid=user.uid, password_hash=hashed(house, "pay me"))
     fields = {"num": 1, "address": friend.wallet["address"], "pay_password": "pay me"}
     begun, go_on, verify = threading.Event(), threading.Event(), Passwords._verify
 

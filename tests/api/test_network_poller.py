@@ -194,12 +194,26 @@ def test_what_a_block_brought_in_every_way_to_tell_it(look):
     assert look.state()[1:] == (625_000_000, 11_036_520, 1)
 
 
+@pytest.mark.parametrize("look", ["fees"], indirect=True)
+def test_a_whole_number_in_a_block_is_one_of_coins(look):
+    look.node.add(look.noon)
+    look.node.after = {"getblock": lambda block: {
+        "tx": [{"vout": [{"value": 7}]}, {"vout": [{"value": 5}], "fee": 1}]}}
+    assert look.look() == 1
+    assert look.state()[1:] == (600_000_000, 100_000_000, 1)
+    look.node.add(look.noon + 1)
+    for wrong in (-1, True, 2**63, "x", None):
+        look.node.after = {"getblock": lambda block, wrong=wrong: {
+            "tx": [{"vout": [{"value": 7}]}, {"vout": [{"value": 5}], "fee": wrong}]}}
+        assert look.look() == 0, wrong
+
+
 @pytest.mark.parametrize("look", ["sums"], indirect=True)
 def test_a_sum_is_told_apart_by_the_subsidy_that_is_known(look, caplog):
     look.node.add(look.noon, fees=123)
     assert look.look() == 0
     assert "POST network" in told(caplog)[-1]
-    look.floor.run(look.one.network(look.coin))
+    look.floor.run(look.one.networked(look.coin))
     assert look.look() == 1
     assert look.state()[1:] == (625_000_000, 123, 1)
 

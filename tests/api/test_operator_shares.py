@@ -245,3 +245,11 @@ def test_a_difficulty_is_exact_or_refused(written):
         assert exact.denominator != 1 or not 0 < exact < 2**64
     else:
         assert int.from_bytes(table.batch[-16:-8], "little") == exact
+
+
+def test_a_difficulty_of_a_million_digits_is_looked_at_no_longer_than_any(door):
+    """By its exact ratio a request like this would keep all others waiting for half an hour."""
+    body = json.dumps([row(difficulty="D")]).replace('"D"', "1." + "1" * 6_000_000).encode()
+    door.denied(INPUT, "rows[0].difficulty: must be a multiple of 2^-16", "POST", "shares", body)
+    shares = share_rows.decoded(body.replace(b"1" * 6_000_000, b"0" * 6_000_000), False)
+    assert share_rows.packed(shares.rows, lambda name: 1, lambda name: 1).first_work == 20 << 16

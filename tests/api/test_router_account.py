@@ -8,10 +8,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from api.auth.passwords import Passwords
 from api.config import Limits, Mail, Server
 from api.dialects.router_account import code_digest
 from engine import Kind
+from tests.api.user_centers import hashed
 
 BTC_ADDRESS = "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"
 PASSWORD = "correct horse"
@@ -132,8 +132,9 @@ def test_guessing_codes_is_slowed_down(own_house):
 
 
 @pytest.mark.slow
-def test_two_hundred_logins_at_once_hold_nobody_up(house):
+def test_two_hundred_logins_at_once_hold_nobody_up(own_house):
     """Each costs a password hash; meanwhile others are answered, and none is turned away."""
+    house = own_house(real_hashes=True)
     url = f"http://127.0.0.1:{house.port}/router"
 
     async def run():
@@ -201,7 +202,7 @@ def test_the_payment_password(house):
     alice = house.new_user("careful", BTC=100)
     house.done("set_withdraw_address", alice.token, coin="BTC", address=BTC_ADDRESS)
     house.submit(Kind.SET_PAY_PASSWORD, uid=alice.uid,
-                 password_hash=house.run(passwords_hash("pay me")))
+                 password_hash=hashed(house, "pay me"))
     before = house.state_hash()
     assert house.refused("withdraw", alice.token, coin="BTC") == "pay_password: is missing"
     assert house.state_hash() == before
@@ -218,7 +219,7 @@ def test_five_wrong_payment_passwords_lock_it(house):
     alice = house.new_user("locked out", BTC=100)
     house.done("set_withdraw_address", alice.token, coin="BTC", address=BTC_ADDRESS)
     house.submit(Kind.SET_PAY_PASSWORD, uid=alice.uid,
-                 password_hash=house.run(passwords_hash("pay me")))
+                 password_hash=hashed(house, "pay me"))
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda guess: house.refused(
             "withdraw", alice.token, coin="BTC", pay_password=guess), ["pay you"] * 8))
@@ -227,14 +228,6 @@ def test_five_wrong_payment_passwords_lock_it(house):
     # Many at once gain nothing.
     assert sorted(answers) == ["pay_password: is wrong"] * 5 + [locked] * 3
     assert house.refused("withdraw", alice.token, coin="BTC", pay_password="pay me") == locked
-
-
-async def passwords_hash(password):
-    passwords = Passwords()
-    try:
-        return await passwords.hash(password)
-    finally:
-        passwords.close()
 
 
 @pytest.mark.parametrize("name, good", [

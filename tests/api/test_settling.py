@@ -8,8 +8,8 @@ import pytest
 from api.config import Pool
 from api.mining.settling import Settler, Settling, SettlingRefused, seconds_of
 from engine import Kind, OrderType, Result, Side, Tif, place_order
-from tests.api.mining_house import (
-    BCH, BTC, CNY, DAY_S, Clock, PoolDoor, mine, mined_yesterday)
+from tests.api.mining_house import BCH, BTC, CNY, DAY_S, PoolDoor, mine, mined_yesterday
+from tests.support.past import Clock
 from tests.support.processes import until
 
 DAY = 20_000                        # 2024-10-04
@@ -40,9 +40,9 @@ async def test_a_day_is_due_ten_minutes_after_its_end(tmp_path, caplog):
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
-        await one.network()
-        farm = await one.account("farm")
-        await one.shares(farm, 1000)
+        await one.networked()
+        farm = await one.farm("farm")
+        await one.work(farm, 1000)
         settling = at_work(one)
         for clock.now_s in (NOON, (DAY + 1) * DAY_S, (DAY + 1) * DAY_S + TEN_PAST - 1):
             assert settling.due() == []
@@ -70,12 +70,12 @@ async def test_days_that_were_missed_are_settled_in_their_order(tmp_path, caplog
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
-        await one.network()
-        farm = await one.account("farm", least=0)
+        await one.networked()
+        farm = await one.farm("farm", least=0)
         for _ in range(3):
-            await one.shares(farm, 1000)
+            await one.work(farm, 1000)
             clock.now_s += DAY_S
-        await one.network(BCH)
+        await one.networked(BCH)
         clock.now_s += 2 * DAY_S
         settling = at_work(one)
         # Days without work are settled too: somebody's balance may be paid on them.
@@ -94,8 +94,8 @@ async def test_after_long_only_a_month_is_caught_up_with_and_all_work(tmp_path, 
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
-        await one.network()
-        await one.shares(await one.account("farm"), 1000)
+        await one.networked()
+        await one.work(await one.farm("farm"), 1000)
         clock.now_s += 40 * DAY_S
         settling = at_work(one)
         assert settling.due() == [(BTC, day) for day in (DAY, *range(DAY + 9, DAY + 40))]
@@ -110,10 +110,10 @@ async def test_what_was_left_running_goes_on_after_a_restart(tmp_path, caplog):
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
-        await one.network()
+        await one.networked()
         for name in ("one", "two", "three"):
-            await one.shares(await one.account(name), 1000)
-        await one.network(BCH)
+            await one.work(await one.farm(name), 1000)
+        await one.networked(BCH)
         clock.now_s = (DAY + 1) * DAY_S + 60
         await one.do(Kind.BEGIN_SETTLEMENT, coin=BTC, day=DAY)
         await one.do(Kind.SETTLE_ACCOUNTS, coin=BTC, day=DAY, count=2)
@@ -136,9 +136,9 @@ async def test_one_day_at_a_time_whoever_asks(tmp_path, caplog):
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
-        await one.network()
-        await one.network(BCH)
-        await one.shares(await one.account("farm"), 1000)
+        await one.networked()
+        await one.networked(BCH)
+        await one.work(await one.farm("farm"), 1000)
         clock.now_s += 2 * DAY_S
         settler = Settler(one.house)
         asked = [(BTC, DAY), (BCH, DAY), (BTC, DAY), (BTC, DAY + 1), (BCH, DAY)]
@@ -155,7 +155,7 @@ async def test_a_refusal_is_told_once_and_tried_again(tmp_path, caplog):
     house_clock, shell_clock = Clock(NOON), Clock(NOON + DAY_S)
     async with mine(tmp_path / "house", house_clock) as one:
         await one.list_coins()
-        await one.network()
+        await one.networked()
         settling = Settling(one.house, Settler(one.house), TEN_PAST, shell_clock)
         for _ in range(3):
             await settling.round()
@@ -181,11 +181,11 @@ async def test_what_was_earned_is_sold_where_it_is_asked_for(tmp_path, caplog):
         placed = await one.house.submit(place_order(
             buyer, 1, Side.BUY, OrderType.LIMIT, Tif.GTC, 50_000_00, 150_000_000))
         assert placed.code == Result.OK
-        await one.network()
-        accounts = await asyncio.gather(*(one.account(f"farm-{number}") for number in range(120)))
+        await one.networked()
+        accounts = await asyncio.gather(*(one.farm(f"farm-{number}") for number in range(120)))
         await asyncio.gather(*(one.do(Kind.SET_COIN_TO_MONEY, account=account, auto=True)
                                for account in accounts))
-        await asyncio.gather(*(one.shares(account, 1000) for account in accounts))
+        await asyncio.gather(*(one.work(account, 1000) for account in accounts))
         clock.now_s += DAY_S
         await at_work(one).round()
         done = one.core.settlements.of_day(BTC, DAY)
@@ -203,11 +203,11 @@ async def test_what_no_coin_can_bear_is_named(tmp_path, caplog):
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
-        await one.network(difficulty="1", subsidy=2**62)
-        await one.network(BCH, difficulty="1" + "0" * 19, subsidy=1)
-        most, least = await one.account("most"), await one.account("least")
-        await one.shares(most, 1 << 10)
-        await one.shares(least, 1, coin=BCH)
+        await one.networked(difficulty="1", subsidy=2**62)
+        await one.networked(BCH, difficulty="1" + "0" * 19, subsidy=1)
+        most, least = await one.farm("most"), await one.farm("least")
+        await one.work(most, 1 << 10)
+        await one.work(least, 1, coin=BCH)
         clock.now_s += DAY_S
         await at_work(one).round()
         error, = [record.message for record in caplog.records if record.levelname == "ERROR"]

@@ -13,7 +13,7 @@ from api.auth import sessions
 from api.auth.passwords import Passwords
 from api.dialects.user_center_codes import NUMBERS, code_of
 from engine import Kind
-from tests.api.conftest import NO_PASSWORD
+from tests.api.conftest import NO_PASSWORD, cheap_hashes
 
 FORM = "application/x-www-form-urlencoded"
 PASSWORD = "correct horse"
@@ -114,7 +114,8 @@ def hashed(house, password):
             return await passwords.hash(password)
         finally:
             passwords.close()
-    return house.run(run())
+    with cheap_hashes():
+        return house.run(run())
 
 
 def balance(house, user, coin="BTC"):

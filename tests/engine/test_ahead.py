@@ -7,7 +7,7 @@ from tests.model.exchange import Model
 from tests.model.workload import Workload
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, pytest.param(12, marks=pytest.mark.slow)])
 def test_results_events_and_state_are_the_same(seed):
     model = Model()
     workload = Workload(seed, model)

@@ -261,6 +261,19 @@ def test_the_pool_s_part_is_nothing_where_the_supply_is_at_its_end(house):
     assert (done.gross, done.net, done.pool) == (500, 500, 0)
 
 
+def test_the_pool_s_part_is_nothing_where_it_exceeds_64_bits(house):
+    house.network(subsidy=2**62, difficulty=1)
+    house.must(Kind.ADD_SUB_ACCOUNT, uid=MASTER, name="barn", theory_speed=0, description="",
+               worker_count=0)
+    for account in (FARM, HALL, MAKER + 1):
+        fees(house, account, fee=9_999)
+        house.mine(account, 1)
+    found = house.settle()
+    assert [one.net for one in found.values()] == [2**62 // 10_000] * 3
+    done = house.settlements.of_day(BTC, DAY)
+    assert (done.accounts, done.gross, done.pool) == (3, 3 * (2**62 // 10_000), 0)
+
+
 def test_what_a_petahash_earns_is_kept_with_the_day(house):
     house.settle()
     # 10^15 × 86400 / 2^32 shares of a unit each.

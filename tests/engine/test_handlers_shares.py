@@ -255,15 +255,15 @@ def test_work_counts_in_the_epoch_in_which_it_comes(house):
 
 
 def test_a_house_that_is_never_settled_takes_no_more_epochs(house):
-    """1,024 sums of work by coin, day and epoch are kept; nothing is lost by itself."""
-    for number in range(1_024):
+    """4,096 sums of work by coin, day and epoch are kept; nothing is lost by itself."""
+    for number in range(4_096):
         house.core.apply(
             add_shares(packed_batch([RIG], [ROW])), house.core.seq + 1, house.ts_ns)
         house.core.networks.set(BTC, house.ts_ns, 10**18 * (number + 6), 50, 0, None)
         house.core.workers.set_epoch(BTC, number + 2)
     assert house.shares(ROW) == (Result.TOO_MANY_EPOCHS, 0, False)
     assert house.shares((0, BTC, 0, 1, ONE, NOW_S)) == (Result.OK, 1, False)
-    assert house.of_day() == 15 * 1_024
+    assert house.of_day() == 15 * 4_096
 
 
 # -- groups ----------------------------------------------------------------------------------------

@@ -134,6 +134,7 @@ def test_entries_add_up_to_what_users_own(flow, reader):
     assert kinds == set(What)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(cuts=st.sets(st.integers(1, BATCHES - 1), max_size=6))
 def test_the_grouping_of_frames_does_not_show(flow, tmp_path_factory, cuts):

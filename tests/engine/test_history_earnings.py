@@ -2,6 +2,8 @@
 clean wherever it is cut."""
 
 import asyncio
+import shutil
+import sqlite3
 
 import pytest
 
@@ -139,6 +141,28 @@ def test_a_history_that_is_cut_anywhere_verifies_clean(tmp_path, batches):
     report = verify(tmp_path)
     assert report.ok and not report.notes, report
     assert report.history_seq == live.core.seq
+
+
+@pytest.mark.parametrize("spoil, fault", [
+    (f"UPDATE earnings SET net = net + 1 WHERE account = {FARM} AND day = {DAY}",
+     "account 2, coin 1: the earnings add up to 395921, not 395920"),
+    (f"UPDATE earnings SET money = 0 WHERE account = {FARM}",
+     "account 2, coin 3: the earnings add up to 0, not "),
+    (f"INSERT INTO earnings SELECT {MAKER}, {', '.join(Earning._fields[1:])} FROM earnings"
+     f" WHERE account = {HALL} AND day = {DAY}",
+     "account 4, coin 1: earnings of 293910, but there are none"),
+    ("UPDATE earnings SET paid = paid - 1 WHERE payment = 2",
+     "payment 2 is not as the core has it: "),
+    (f"UPDATE earnings SET payment = 99 WHERE account = {HALL} AND day = {DAY}",
+     "withdrawal 99 is said to be a payment"),
+])
+def test_earnings_that_are_not_the_core_s_are_found(settled, tmp_path, spoil, fault):
+    copy = shutil.copytree(settled.directory, tmp_path / "copy")
+    connection = sqlite3.connect(copy / HISTORY_FILE)
+    with connection:
+        assert connection.execute(spoil).rowcount > 0
+    connection.close()
+    assert [found for found in verify(copy).faults if fault in found]
 
 
 def test_the_house_s_history_answers(settled):

@@ -71,6 +71,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
     assert len(list(tmp_path.glob("*.seg"))) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit_bytes", [1000, 2048, 4000])
 def test_a_file_limit_stops_the_house_with_every_yes_on_disk(tmp_path, limit_bytes):
     server = serve(tmp_path, limit_bytes)
@@ -81,6 +82,7 @@ def test_a_file_limit_stops_the_house_with_every_yes_on_disk(tmp_path, limit_byt
     assert acknowledged <= last_seq(tmp_path) <= acknowledged + 5
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_house_and_room_lets_it_go_on(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -151,6 +153,7 @@ def test_the_first_error_is_final(tmp_path, exchange_descriptor):
     assert commands_of(tmp_path, SEGMENT_BYTES) == [record(1)]
 
 
+@pytest.mark.slow   # on the disk: in memory the next segment is needed before it is tried
 def test_a_segment_that_cannot_be_made_ahead_is_tried_again(tmp_path, caplog):
     async def scenario():
         directory = tmp_path / "journal"

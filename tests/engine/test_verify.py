@@ -4,13 +4,16 @@ import dataclasses
 import shutil
 import sqlite3
 
+import numpy as np
 import pytest
 
 from engine.history_writer import HISTORY_FILE
+from engine.hour_writer import HOURS_DIRECTORY
 from engine.replay import JOURNAL_FOLDER, SNAPSHOT_FOLDER, rebuild_history, write_snapshot
 from engine.segments import list_segments
 from engine.snapshot import read_snapshot, snapshot_path, write_snapshot_file
 from engine.verify import FAULTS_MAX, verify
+from pool.hour_files import HourFolder
 from tests.engine.folders import Live, frames_of
 
 
@@ -161,3 +164,15 @@ def test_many_faults_of_a_kind_are_cut_short(folder):
     faults = verify(folder).faults
     assert len(faults) == FAULTS_MAX + 1
     assert faults[-1].endswith("more like that")
+
+
+# -- the hours -------------------------------------------------------------------------------------
+
+def test_an_hour_that_is_damaged_is_named(folder):
+    hours = HourFolder(folder / HOURS_DIRECTORY)
+    for hour in (480_000, 480_001):
+        hours.write(hour, [np.arange(9, dtype=np.uint64)] * 2, [np.ones(2, np.uint64)] * 5)
+    assert verify(folder).ok
+    path = hours.path_of(480_001)
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    assert only_fault(folder) == f"{path}: block 1 has a wrong checksum"

@@ -14,7 +14,7 @@ from tests.pool.plain_workers import DAY_S, PlainWorker, PlainWorkers
 
 DAY_NS = DAY_S * 10**9
 WORK_MAX = 2**64 - 1              # of a worker in a day, accepted or rejected
-EPOCHS_MAX = 1_024                # coins' days and epochs with work
+EPOCHS_MAX = 4_096                # coins' days and epochs with work
 KEPT_DAYS = 32                    # one more than is shown
 LATE_MAX_S, AHEAD_MAX_S = 600, 60
 LAST_S = 2**32 - 1                # no share has a later time

@@ -66,6 +66,28 @@ def test_the_time_before_the_first_state_does_not_count():
     assert profit_per_p([State(at(24), one, 3)], DAY) == profit_per_p([], DAY) == 0
 
 
+STATES = st.lists(st.tuples(
+    st.integers(1, 24), st.one_of(st.integers(1, 10**38 - 1), st.just(2**16 * 10**18)),
+    st.one_of(st.integers(1, 2**63 - 1), st.just(2**16))), min_size=1, max_size=8)
+
+
+@given(STATES)
+@settings(max_examples=200, deadline=None)
+def test_what_a_petahash_earns_is_that_of_exact_fractions(changes):
+    states, hour = [], 0
+    for hours, difficulty, subsidy in changes:
+        states.append(State(at(hour), difficulty, subsidy))
+        hour += hours
+    ends = [*(state.start_ns for state in states[1:]), at(24)]
+    value, all_ns = Fraction(0), 0
+    for state, end_ns in zip(states, ends):
+        lasted_ns = max(min(end_ns, at(24)) - state.start_ns, 0)
+        value += Fraction(10**15 * 86_400 * state.subsidy * DIFFICULTY_ONE * lasted_ns,
+                          state.difficulty << 32)
+        all_ns += lasted_ns
+    assert profit_per_p(states, DAY) == (2 * value / all_ns + 1) // 2
+
+
 def test_half_a_unit_is_rounded_up():
     one = exact("20116567611.6943359375", DIFFICULTY_ONE)   # 10^15 × 86400 / 2^32
     assert [profit_per_p([State(at(0), 2 * one + off, 1)], DAY) for off in (-1, 0, 1)] == [1, 1, 0]
@@ -151,4 +173,9 @@ def test_amounts_are_those_of_exact_fractions(epochs, draw, fees, subsidies, wit
     expected = rounded(epochs, fees, subsidies, works, with_fees, 10_000 - fee, commission)
     assert valuation.amounts(works, with_fees, fee, commission) == expected
     assert int(valuation.value(works, with_fees)) == expected[0]
+    # A day's gross is rounded once, however its work is paid for.
+    half = len(works) // 2
+    by_fpps, by_pps = works[:half], works[half:]
+    assert valuation.gross_of_day(by_pps, by_fpps) == int(
+        valuation.value(by_pps, False) + valuation.value(by_fpps, True))
     assert expected[1] + expected[2] <= expected[0]

@@ -272,13 +272,13 @@ def test_sums_of_accounts_coins_and_work_have_more_than_64_bits(workers):
 
 
 def test_sums_of_work_are_limited_and_free_again_when_they_are_paid(workers):
-    for epoch in range(2, 1_025):
+    for epoch in range(2, 4_097):
         workers.set_epoch(1, epoch)
         take(workers, batch_of(ROW))
-    workers.set_epoch(1, 1_025)
+    workers.set_epoch(1, 4_097)
     refuse(workers, batch_of(ROW), Reason.TOO_MANY_EPOCHS)
     take(workers, batch_of((0, 1, 0, 1, ONE, NOW_S)))
-    assert len(workers.work(ACCOUNT, 1, DAY)) == 1_024
+    assert len(workers.work(ACCOUNT, 1, DAY)) == 4_096
     next_s = NOW_S + DAY_S
     refuse(workers, batch_of((0, 1, 1, 0, ONE, next_s)), Reason.TOO_MANY_EPOCHS, ts_s=next_s)
     workers.advance(next_s)
