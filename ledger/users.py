@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgpack
+import msgspec
 
 from ledger.digests import RunningHash, hash_of
 
@@ -82,6 +83,9 @@ def is_username(text: str) -> bool:
     return len(text) in USERNAME_LENGTHS and CONTROLS.search(text) is None
 
 
+DECODER = msgspec.msgpack.Decoder(list)
+
+
 class Users:
     """All users of a house."""
 
@@ -113,7 +117,7 @@ class Users:
         """That of a user who is there; no User is made for it."""
         record = self._records[uid - 1]
         rest = record[NAME_LENGTH_BYTES + record[0] + (record[1] << 8):]
-        for of_coin, address in msgpack.unpackb(rest)[ADDRESSES_AT]:
+        for of_coin, address in DECODER.decode(rest)[ADDRESSES_AT]:
             if of_coin == coin:
                 return address
         return None

@@ -12,10 +12,10 @@ and no name twice; numbers rise; the running hash is that of all records.
 import re
 import struct
 from collections.abc import Iterator
-from itertools import starmap
 from typing import Any, NamedTuple
 
 import msgpack
+import msgspec
 
 from pool.records import Records
 
@@ -89,7 +89,9 @@ class SubAccount(NamedTuple):
 
 
 # Where a record's msgpack has them: it begins with the name.
-HARVESTS_AT = SubAccount._fields.index("coin_harvests") - SubAccount._fields.index("name")
+
+
+DECODER = msgspec.msgpack.Decoder(SubAccount)
 
 
 def is_account_name(text: str) -> bool:
@@ -120,7 +122,7 @@ class SubAccounts:
 
     def get(self, number: int) -> SubAccount | None:
         record = self._records.get(number)
-        return None if record is None else unpacked(number, record)
+        return None if record is None else unpacked(record)
 
     def of_master(self, uid: int) -> tuple[int, ...]:
         """The numbers of a user's sub-accounts, oldest first."""
@@ -203,21 +205,13 @@ def faults_of(account: SubAccount) -> list[str]:
 
 
 def packed(account: SubAccount) -> bytes:
-    """A sub-account without its number, as bytes: the master, all else as msgpack.
+    """A sub-account as bytes: the master, then all of it as msgpack.
 
     So a load, which needs the master only, leaves the rest as it is.
     """
-    return MASTER.pack(account.master) + msgpack.packb(account[2:])
+    return MASTER.pack(account.master) + msgpack.packb(account)
 
 
-def unpacked(number: int, record: bytes) -> SubAccount:
-    """What `packed` gave, as a sub-account again.
-
-    Settlements do this for each account of the house, so a part that is empty is left as it came.
-    """
-    fields = msgpack.unpackb(record[MASTER.size:], use_list=False)
-    harvests, money, coin_to_money, locked, groups, next_group = fields[HARVESTS_AT:]
-    return SubAccount(number, *MASTER.unpack_from(record), *fields[:HARVESTS_AT],
-                      tuple(starmap(CoinHarvest, harvests)) if harvests else (),
-                      None if money is None else MoneyHarvest(*money), coin_to_money, locked,
-                      tuple(starmap(Group, groups)) if groups else (), next_group)
+def unpacked(record: bytes) -> SubAccount:
+    """What `packed` gave, as a sub-account again. Settlements do this for each of the house."""
+    return DECODER.decode(record[MASTER.size:])

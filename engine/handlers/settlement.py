@@ -143,7 +143,9 @@ class Desk:
         self.running = running
         self.ts_ns = ts_ns
         self.accounts = core.accounts
+        self.available = core.accounts.available
         self.coin = core.coins.get(running.coin)
+        self.number = running.coin
         self.is_pps_only = self.coin.name == PPS_ONLY
         self.money = core.coins.by_name(MONEY)
         pair = core.pairs.by_name(f"{self.coin.name}/{MONEY}")
@@ -157,10 +159,10 @@ class Desk:
 
     def coins_of(self, number: int) -> int:
         """Available units of the coin."""
-        return self.accounts.available(number, self.coin.number)
+        return self.available(number, self.number)
 
     def money_of(self, number: int) -> int:
-        return 0 if self.money is None else self.accounts.available(number, self.money.number)
+        return 0 if self.money is None else self.available(number, self.money.number)
 
     # -- an account's turn -------------------------------------------------------------------------
 
