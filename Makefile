@@ -22,7 +22,7 @@ demo: build
 	$(BIN)/orebook demo
 
 test: build $(NODE)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The quick part's files are in memory where there is room for them: there a house waits for no disk.
 # The whole is run on the disk.
