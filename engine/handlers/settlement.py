@@ -9,8 +9,9 @@ import json
 from functools import cached_property
 
 from engine.codes import FeeType, HouseAccount, Kind, LockReason, PairStatus, Result
-from engine.handlers.checks import AMOUNT_MAX
 from engine.halt import Halt
+from engine.handlers.accounts import BANK_FIELDS
+from engine.handlers.checks import AMOUNT_MAX
 from ledger.withdrawals import OPEN_PER_USER_MAX
 from pool.pps import NS_PER_DAY, Valuation, fees_of_day, profit_per_p
 from pool.settlements import Sale
@@ -22,7 +23,6 @@ PPS_ONLY = "BCH"                # the coin that has a fee and a commission of it
 MONEY = "CNY"
 MONEY_ONE = 100                 # a minimum counts 0.01 CNY
 NO_WORK = "0"
-BANK_FIELDS = ("province", "city", "bank", "branch", "owner", "number")
 FPPS = int(FeeType.FPPS)
 TRADING = int(PairStatus.TRADING)
 MINED, POOL = int(HouseAccount.MINED), int(HouseAccount.POOL)
