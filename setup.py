@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 
 MODULES = [
     "ledger.accounts",
+    "ledger.withdrawals",
     "kline.bars",
     "pool.ore",
     "pool.worker_names",
@@ -20,6 +21,8 @@ MODULES = [
     "pool.shares",
     "pool.share_book",
     "pool.workers",
+    "pool.totals",
+    "pool.day_worth",
     "engine.codes",
     "engine.commands",
     "engine.records",
@@ -29,6 +32,7 @@ MODULES = [
     "engine.matching",
     "engine.exchange",
     "engine.ahead",
+    "engine.pay_desk",
     "engine.core",
 ]
 # The last two are for code that is generated: functions that nobody calls, loops over enums.

@@ -68,7 +68,7 @@ cdef enum:
     REASONS_MAX = 16
     LAST_S = 0xFFFFFFFF       # that a share can have as its time: in the year 2106
 
-LAYOUT = b"orebook state 5\n"
+LAYOUT = b"orebook state 6\n"
 HEAD = struct.Struct("<Qq")           # seq, ts_ns
 PART_HEAD = struct.Struct("<HQ")      # bytes of a part's name, bytes of the part
 CHECKSUM_BYTES = 16

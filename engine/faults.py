@@ -97,7 +97,7 @@ def settlement_faults(core) -> list[str]:
                    for sale in running.sales if sale.account not in core.sub_accounts]
         if not 0 <= running.day < core.ts_ns // NS_PER_DAY or coin not in core.networks:
             faults.append(f"coin {coin}, day {running.day} is being settled at {core.ts_ns}")
-    for account, coin, total in settlements.totals():
+    for account, coin, total in settlements.totals:
         if account not in core.sub_accounts or core.coins.get(coin) is None:
             faults.append(f"{account} has {total} of coin {coin}")
         elif core.coins.get(coin).name != MONEY:

@@ -270,7 +270,7 @@ def earning_faults(history: sqlite3.Connection, core: Core) -> Iterator[str]:
         sums[account, coin] = sums.get((account, coin), 0) + net
         if got:
             sums[account, money_number] = sums.get((account, money_number), 0) + got
-    for account, coin, total in core.settlements.totals():
+    for account, coin, total in core.settlements.totals:
         noted = sums.pop((account, coin), 0)
         if noted != total.earned:
             yield (f"account {account}, coin {coin}: the earnings add up to {noted}, not"

@@ -32,6 +32,11 @@ cdef class Accounts:
     cdef readonly uint32_t user_count
     cdef uint32_t capacity        # users that every coin has room for; user_count < capacity
 
+    cpdef bint credit(self, uint32_t user, uint32_t coin, int64_t amount,
+                      uint32_t house) except -1
+    cpdef bint debit(self, uint32_t user, uint32_t coin, int64_t amount,
+                     uint32_t house) except -1
+    cpdef bint hold(self, uint32_t user, uint32_t coin, int64_t amount) except -1
     cdef int grow(self, CoinAccounts* coin, uint32_t users) except -1
     cdef int grow_wallets(self, CoinAccounts* coin, uint32_t users) except -1
     cdef Balance* balance(self, uint32_t user, uint32_t coin) except NULL

@@ -129,7 +129,8 @@ cdef class Accounts:
         """Units on an account of the house; negative where the house owes."""
         return self.coin(coin).house[house_index(house)]
 
-    def credit(self, uint32_t user, uint32_t coin, int64_t amount, uint32_t house):
+    cpdef bint credit(self, uint32_t user, uint32_t coin, int64_t amount,
+                      uint32_t house) except -1:
         """House account -> available."""
         cdef Balance* balance = self.balance(user, coin)
         if not pay_out(self.coin(coin), house_index(house), amount):
@@ -137,7 +138,8 @@ cdef class Accounts:
         balance.available += amount
         return True
 
-    def debit(self, uint32_t user, uint32_t coin, int64_t amount, uint32_t house):
+    cpdef bint debit(self, uint32_t user, uint32_t coin, int64_t amount,
+                     uint32_t house) except -1:
         """Available -> house account."""
         cdef Balance* balance = self.balance(user, coin)
         if amount < 0 or balance.available < amount:
@@ -146,7 +148,7 @@ cdef class Accounts:
         balance.available -= amount
         return True
 
-    def hold(self, uint32_t user, uint32_t coin, int64_t amount):
+    cpdef bint hold(self, uint32_t user, uint32_t coin, int64_t amount) except -1:
         """Available -> frozen."""
         return amount >= 0 and hold(self.balance(user, coin), amount)
 

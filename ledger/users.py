@@ -17,11 +17,11 @@ hash is that of all records.
 """
 
 import re
+import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgpack
-import msgspec
 
 from ledger.digests import RunningHash, hash_of
 
@@ -31,7 +31,10 @@ GROUPS = (1, 2)             # super administrator, ordinary user
 SUB_ACCOUNT = 3             # the group of sub-accounts; no registration gives it
 ACCOUNT_MARK = "\x1f"
 MAY_LOG_IN = "is_allow_login"
-NAME_LENGTH_BYTES = 2
+# What a record begins with (user_records.pxd): bytes of the name, number of addresses; then come
+# the name, and each address behind its coin and its length in bytes.
+HEAD = struct.Struct("<HH")
+ADDRESS_HEAD = struct.Struct("<HH")
 # C0, DEL, C1, line and paragraph separators, marks that turn the reading direction, surrogates.
 # Written out, not asked of unicodedata: its answer changes with the Python version.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -75,15 +78,11 @@ class User(NamedTuple):
         return next((device for device in self.devices if device.device_id == device_id), None)
 
 
-# Where a record's msgpack has them, from its end.
-ADDRESSES_AT = User._fields.index("withdraw_addresses") - len(User._fields)
+ADDRESSES_AT = User._fields.index("withdraw_addresses")
 
 
 def is_username(text: str) -> bool:
     return len(text) in USERNAME_LENGTHS and CONTROLS.search(text) is None
-
-
-DECODER = msgspec.msgpack.Decoder(list)
 
 
 class Users:
@@ -113,14 +112,9 @@ class Users:
             return None
         return unpacked(uid, self._records[uid - 1])
 
-    def withdraw_address(self, uid: int, coin: int) -> str | None:
-        """That of a user who is there; no User is made for it."""
-        record = self._records[uid - 1]
-        rest = record[NAME_LENGTH_BYTES + record[0] + (record[1] << 8):]
-        for of_coin, address in DECODER.decode(rest)[ADDRESSES_AT]:
-            if of_coin == coin:
-                return address
-        return None
+    def records(self) -> list[bytes]:
+        """What `packed` gave, by uid - 1. For reading."""
+        return self._records
 
     def person(self, uid: int) -> User | None:
         """The user of that number, unless it is a sub-account."""
@@ -232,24 +226,36 @@ class Users:
 
 
 def packed(user: User) -> bytes:
-    """A user without its uid, as bytes: the length of the name, the name, all else as msgpack.
+    """A user without its uid, as bytes: the name and the addresses, all else as msgpack.
 
-    So a load, which needs the names only, leaves the rest as it is.
+    So a load, which needs the names only, and a payment, which needs one address, leave the rest
+    as it is.
     """
     name = user.username.encode()
-    return len(name).to_bytes(NAME_LENGTH_BYTES, "little") + name + msgpack.packb(user[2:])
+    parts = [HEAD.pack(len(name), len(user.withdraw_addresses)), name]
+    for coin, address in user.withdraw_addresses:
+        encoded = address.encode()
+        parts += [ADDRESS_HEAD.pack(coin, len(encoded)), encoded]
+    parts.append(msgpack.packb(user[2:ADDRESSES_AT] + user[ADDRESSES_AT + 1:]))
+    return b"".join(parts)
 
 
 def username_of(record: bytes) -> str:
-    return record[NAME_LENGTH_BYTES:NAME_LENGTH_BYTES + record[0] + (record[1] << 8)].decode()
+    return record[HEAD.size:HEAD.size + record[0] + (record[1] << 8)].decode()
 
 
 def unpacked(uid: int, record: bytes) -> User:
     """What `packed` gave, as a user again."""
-    username = username_of(record)
-    rest = record[NAME_LENGTH_BYTES + record[0] + (record[1] << 8):]
-    *fields, addresses, permissions, profile, identity, devices = msgpack.unpackb(rest)
-    return User(uid, username, *fields, tuple(map(tuple, addresses)), permissions, profile,
+    name_bytes, count = HEAD.unpack_from(record)
+    at = HEAD.size + name_bytes
+    username = record[HEAD.size:at].decode()
+    addresses = []
+    for _ in range(count):
+        coin, size = ADDRESS_HEAD.unpack_from(record, at)
+        at += ADDRESS_HEAD.size + size
+        addresses.append((coin, record[at - size:at].decode()))
+    *fields, permissions, profile, identity, devices = msgpack.unpackb(memoryview(record)[at:])
+    return User(uid, username, *fields, tuple(addresses), permissions, profile,
                 identity, tuple(Device(*device) for device in devices))
 
 

@@ -124,7 +124,7 @@ class Valuation:
         for epoch, work in works:
             floor = floors.get(epoch)
             if floor is None:
-                floor = floors[epoch] = self._floor(epoch, with_fees)
+                floor = floors[epoch] = self.floor(epoch, with_fees)
             lower += work * floor
             all_work += work
         return lower, lower + all_work
@@ -139,6 +139,7 @@ class Valuation:
         value = Fraction(subsidy * DIFFICULTY_ONE, difficulty * WORK_ONE)
         return value * Fraction(*self._rate) if with_fees else value
 
-    def _floor(self, epoch: int, with_fees: bool) -> int:
+    def floor(self, epoch: int, with_fees: bool) -> int:
+        """What one work of an epoch is worth, in 2^-BITS of a unit, rounded down."""
         value = self.of_one(epoch, with_fees)
         return (value.numerator << BITS) // value.denominator

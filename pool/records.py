@@ -34,6 +34,11 @@ class Records:
         """The numbers, rising."""
         return iter(self._records)
 
+    @property
+    def by_number(self) -> dict[int, bytes]:
+        """For reading."""
+        return self._records
+
     def get(self, number: int) -> bytes | None:
         return self._records.get(number)
 

@@ -4,15 +4,14 @@ One day of one coin is settled at a time, account by account in the order of the
 added up by epoch and by how it is paid, so that the day's exact worth is known at its end. An
 account whose coins are to be sold is kept as a `Sale` until they are.
 
-A settlement changes the totals of all accounts, each a packed record: the running hash of sums,
-totals and sales follows record by record. It tells faults, not forgeries.
+The running hash of sums and sales follows record by record, that of the totals (pool.totals) cell
+by cell. They tell faults, not forgeries.
 
 Invariants (`check`): what a settled day is worth is what its accounts, their referrers and the pool
 got; nothing is negative; sales are of accounts that the settlement has come past, one each, in the
 order of their numbers; the running hash is that of all records.
 """
 
-import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,24 +20,12 @@ from typing import NamedTuple
 import msgpack
 import xxhash
 
+from pool.totals import Totals
+
 DIGEST_BYTES = 16
-LOW_BITS = 64
-LOW_MASK = (1 << LOW_BITS) - 1
-# Earned (low, high), unsold, last paid, last day.
-TOTAL = struct.Struct("<QQqqI")
-KEY = struct.Struct("<IQ")          # coin, account: what the hash takes besides a total
-NOTHING = TOTAL.pack(0, 0, 0, 0, 0)
 record_hash = xxhash.xxh3_128_intdigest
 # A sum's fields that may exceed 64 bits, and so are text in a record.
 WIDE_FIELDS = ("fees", "subsidies", "profit_per_p")
-
-
-class Total(NamedTuple):
-    """What an account has earned of a coin, in units; of what its coins are sold for: got."""
-    earned: int             # of all days
-    unsold: int             # of that, what waits for the next sale
-    last_paid: int          # the last payment's amount, 0: there was none
-    last_day: int           # the last day, since 1970-01-01, that something was earned or paid for
 
 
 class DaySum(NamedTuple):
@@ -106,12 +93,12 @@ class Running:
 class Settlements:
     """All settlements of a house."""
 
-    __slots__ = ("running", "_sums", "_totals", "_hash")
+    __slots__ = ("running", "totals", "_sums", "_hash")
 
     def __init__(self):
         self.running: Running | None = None         # for reading; its sales but by `sell_next`
+        self.totals = Totals()
         self._sums: dict[tuple[int, int], DaySum] = {}
-        self._totals: dict[int, dict[int, bytes]] = {}      # by coin, then by account
         self._hash = 0
 
     # -- a settlement ------------------------------------------------------------------------------
@@ -142,24 +129,6 @@ class Settlements:
         self.running = None
         return done
 
-    def note(self, account: int, coin: int, day: int, earned: int = 0, unsold: int | None = None,
-             paid: int = 0) -> None:
-        """Add to an account's total: what it earned of a coin, what was paid; None: as it was."""
-        totals = self._totals.get(coin)
-        if totals is None:
-            totals = self._totals[coin] = {}
-        before = totals.get(account)
-        low, high, its_unsold, last_paid, last_day = TOTAL.unpack(before or NOTHING)
-        earned += high << LOW_BITS | low
-        after = totals[account] = TOTAL.pack(
-            earned & LOW_MASK, earned >> LOW_BITS, its_unsold if unsold is None else unsold,
-            paid or last_paid, day if day > last_day else last_day)
-        key = KEY.pack(coin, account)
-        change = record_hash(key + after)
-        if before is not None:
-            change -= record_hash(key + before)
-        self._hash += change
-
     # -- reading -----------------------------------------------------------------------------------
 
     def of_day(self, coin: int, day: int) -> DaySum | None:
@@ -170,30 +139,18 @@ class Settlements:
         """Of all settled days, in the order in which they were settled."""
         return iter(self._sums.values())
 
-    def total(self, account: int, coin: int) -> Total:
-        """What an account has earned of a coin; zeros where that is nothing."""
-        low, high, *rest = TOTAL.unpack(self._totals.get(coin, {}).get(account, NOTHING))
-        return Total(high << LOW_BITS | low, *rest)
-
-    def totals(self) -> Iterator[tuple[int, int, Total]]:
-        """(account, coin, total) of all that have one. O(accounts x coins)."""
-        return ((account, coin, self.total(account, coin))
-                for coin, totals in self._totals.items() for account in totals)
-
     # -- the state as a whole ----------------------------------------------------------------------
 
     def digest(self) -> bytes:
         """What tells the state: the running hash, and the running settlement without its sales."""
         head = None if self.running is None else self.running.head()
-        own = self._hash + record_hash(msgpack.packb(head))
+        own = self._hash + record_hash(msgpack.packb(head)) + self.totals.digest()
         return (own % (1 << 8 * DIGEST_BYTES)).to_bytes(DIGEST_BYTES, "little")
 
     def dump(self) -> list:
         running = None if self.running is None else [
             self.running.head(), [list(sale) for sale in self.running.sales]]
-        return [[sum_fields(done) for done in self.sums()],
-                [[coin, list(totals), list(totals.values())]
-                 for coin, totals in self._totals.items()], running]
+        return [[sum_fields(done) for done in self.sums()], self.totals.dump(), running]
 
     @classmethod
     def load(cls, dumped: list) -> "Settlements":
@@ -204,11 +161,9 @@ class Settlements:
             done = DaySum(*fields)
             done = done._replace(**{name: int(getattr(done, name)) for name in WIDE_FIELDS})
             settlements._sums[done.coin, done.day] = done
-        for coin, accounts, records in totals:
-            settlements._totals[coin] = dict(zip(accounts, records, strict=True))
-        if len(settlements._sums) != len(sums) or len(settlements._totals) != len(totals) or any(
-                len(of_coin) != len(settlements._totals[coin]) for coin, of_coin, _ in totals):
-            raise ValueError("a settled day, a coin or an account's total is there twice")
+        if len(settlements._sums) != len(sums):
+            raise ValueError("a settled day is there twice")
+        settlements.totals = Totals.load(totals)
         if running is not None:
             settlements.running = Running.load(*running)
         settlements._hash = sum(map(record_hash, settlements._records()))
@@ -216,9 +171,6 @@ class Settlements:
 
     def _records(self) -> Iterator[bytes]:
         """What the running hash covers."""
-        for coin, totals in self._totals.items():
-            for account, record in totals.items():
-                yield KEY.pack(coin, account) + record
         yield from map(sum_record, self.sums())
         if self.running is not None:
             yield from map(msgpack.packb, self.running.sales)
@@ -228,8 +180,7 @@ class Settlements:
         faults = [f"{done} does not add up" for done in self.sums()
                   if done.gross != done.net + done.commission + done.pool or min(done) < 0
                   or done.subsidies == 0]
-        faults += [f"account {account}, coin {coin}: {total}"
-                   for account, coin, total in self.totals() if min(total) < 0]
+        faults += self.totals.check()
         if self._hash != sum(map(record_hash, self._records())):
             faults.append("the running hash of the settlements is not that of their records")
         running = self.running

@@ -26,7 +26,11 @@ GROUP_ID_MAX = 2**32 - 1
 RATE_MAX = 9_999            # 10^-4: below 1
 FPPS = 2                    # engine.codes.FeeType
 FEE_DEFAULT = 200
-MASTER = struct.Struct("<I")
+# What a record begins with (terms.pxd): master, fee, commission, bch_pps_fee, bch_commission,
+# refer, fee_type, flags, number of coin harvests. Then these: coin, min, updated_ns each.
+HEAD = struct.Struct("<IhhhhIBBH")
+HARVEST = struct.Struct("<Hqq")
+COIN_TO_MONEY, LOCKED = 1, 2        # flags
 
 
 class CoinHarvest(NamedTuple):
@@ -88,10 +92,19 @@ class SubAccount(NamedTuple):
         return next((group for group in self.groups if group.name == name), None)
 
 
-# Where a record's msgpack has them: it begins with the name.
+class Rest(NamedTuple):
+    """What stands in a record behind the harvests, as msgpack."""
+    number: int
+    name: str
+    theory_speed: int
+    description: str
+    worker_count: int
+    money_harvest: MoneyHarvest | None
+    groups: tuple[Group, ...]
+    next_group: int
 
 
-DECODER = msgspec.msgpack.Decoder(SubAccount)
+DECODER = msgspec.msgpack.Decoder(Rest)
 
 
 def is_account_name(text: str) -> bool:
@@ -123,6 +136,10 @@ class SubAccounts:
     def get(self, number: int) -> SubAccount | None:
         record = self._records.get(number)
         return None if record is None else unpacked(record)
+
+    def records(self) -> dict[int, bytes]:
+        """What `packed` gave, by number. For reading."""
+        return self._records.by_number
 
     def of_master(self, uid: int) -> tuple[int, ...]:
         """The numbers of a user's sub-accounts, oldest first."""
@@ -163,7 +180,7 @@ class SubAccounts:
         accounts._records = Records.load(dumped)
         by_master: dict[int, list[int]] = {}
         for number, record in zip(*dumped):
-            by_master.setdefault(*MASTER.unpack_from(record), []).append(number)
+            by_master.setdefault(HEAD.unpack_from(record)[0], []).append(number)
             accounts._flag(number)
         accounts._by_master = {master: tuple(own) for master, own in by_master.items()}
         return accounts
@@ -205,13 +222,26 @@ def faults_of(account: SubAccount) -> list[str]:
 
 
 def packed(account: SubAccount) -> bytes:
-    """A sub-account as bytes: the master, then all of it as msgpack.
-
-    So a load, which needs the master only, leaves the rest as it is.
-    """
-    return MASTER.pack(account.master) + msgpack.packb(account)
+    """A sub-account as bytes: what a load and a settlement need as it is, the rest as msgpack."""
+    its = account
+    flags = COIN_TO_MONEY * its.coin_to_money | LOCKED * its.locked
+    head = HEAD.pack(its.master, its.fee, its.commission, its.bch_pps_fee, its.bch_commission,
+                     its.refer, its.fee_type, flags, len(its.coin_harvests))
+    rest = Rest(its.number, its.name, its.theory_speed, its.description, its.worker_count,
+                its.money_harvest, its.groups, its.next_group)
+    return b"".join((head, *(HARVEST.pack(*harvest) for harvest in its.coin_harvests),
+                     msgpack.packb(rest)))
 
 
 def unpacked(record: bytes) -> SubAccount:
-    """What `packed` gave, as a sub-account again. Settlements do this for each of the house."""
-    return DECODER.decode(record[MASTER.size:])
+    """What `packed` gave, as a sub-account again."""
+    (master, fee, commission, bch_pps_fee, bch_commission, refer, fee_type, flags,
+     count) = HEAD.unpack_from(record)
+    end = HEAD.size + count * HARVEST.size
+    harvests = tuple(CoinHarvest(*its) for its in HARVEST.iter_unpack(record[HEAD.size:end]))
+    rest = DECODER.decode(memoryview(record)[end:])
+    return SubAccount(
+        rest.number, master, rest.name, rest.theory_speed, rest.description, rest.worker_count,
+        fee_type, fee, commission, bch_pps_fee, bch_commission, refer, harvests,
+        rest.money_harvest, flags & COIN_TO_MONEY != 0, flags & LOCKED != 0, rest.groups,
+        rest.next_group)

@@ -101,13 +101,13 @@ def _coin_sums(core, account: int, now_s: int) -> Iterator[CoinSum]:
         today = _amount(coin, profits.today_units(core, account, number, now_s))
         yield _coin_sum(core, account, coin, today)
     money = core.coins.by_name(MONEY)
-    if money is not None and (core.settlements.total(account, money.number).earned
+    if money is not None and (core.settlements.totals.get(account, money.number).earned
                               or any(core.balance(account, money.number))):
         yield _coin_sum(core, account, money, "")
 
 
 def _coin_sum(core, account: int, coin, today: str) -> CoinSum:
-    earned = core.settlements.total(account, coin.number).earned
+    earned = core.settlements.totals.get(account, coin.number).earned
     available, frozen = core.balance(account, coin.number)
     return CoinSum(coin.name, today, *(_amount(coin, units)
                                        for units in (earned, available, frozen)))

@@ -155,7 +155,7 @@ def _payments(core, account: int, coin: int, first_day: int, last_day: int
 
 def latest_payment(core, account: int, coin: int) -> int:
     """What the address gets by an account's last payment of a coin, in units; 0 before any."""
-    if core.settlements.total(account, coin).last_paid == 0:
+    if core.settlements.totals.get(account, coin).last_paid == 0:
         return 0
     before = None
     while found := core.withdrawals.of_user(account, coin, before):
@@ -207,5 +207,5 @@ def auto_pay(core, account: int, coin) -> object:
 
 def _sums(core, account: int, coin) -> tuple[int, int]:
     """(earned, available) of a coin, in its units."""
-    earned = core.settlements.total(account, coin.number).earned
+    earned = core.settlements.totals.get(account, coin.number).earned
     return earned, core.balance(account, coin.number)[0]

@@ -309,7 +309,7 @@ def test_the_balance_and_all_that_was_earned(farm):
     assert set(sums) == set(COINS)
     for coin, name in ((told.btc, "BTC"), (told.bch, "BCH")):
         available, frozen = core.balance(told.farm, coin)
-        total = core.settlements.total(told.farm, coin).earned
+        total = core.settlements.totals.get(told.farm, coin).earned
         assert sums[name][1:] == [coins(total), coins(available), coins(frozen)]
         agrees(farm, lambda: sums[name][0], lambda now_s: coins(
             profits.today_units(core, told.farm, coin, now_s)))

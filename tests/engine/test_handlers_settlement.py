@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.codes import FeeType, HouseAccount, Kind, Result
 from engine.halt import Halt
 from engine.handlers.settlement import ACCOUNTS_AT_ONCE_MAX
-from pool.settlements import Total
+from pool.totals import Total
 from tests.engine.settlement_house import (
     BCH, BTC, CNY, DAY, DAY_S, FARM, HALL, MAKER, MASTER, ONE, SettlementHouse,
 )
@@ -77,7 +77,7 @@ def test_only_the_running_settlement_goes_on(house):
     for count in (0, -1, ACCOUNTS_AT_ONCE_MAX + 1):
         assert accounts(house, count=count) == (Result.BAD_LIMIT, None)
     assert sell(house) == (Result.NO_SETTLEMENT, None)
-    done = {"earnings": [], "done": True, "sales": 0}
+    done = {"earnings": [], "lost": [], "done": True, "sales": 0}
     assert accounts(house, count=ACCOUNTS_AT_ONCE_MAX) == (Result.OK, done)
     assert accounts(house) == (Result.NO_SETTLEMENT, None)
 
@@ -107,7 +107,7 @@ def test_pps_less_the_fee_is_credited_and_the_pool_keeps_the_rest(house):
     assert (done.accounts, done.gross, done.net, done.commission, done.pool) == (
         2, 1_059, 1_038, 0, 21)
     assert done.settled_ns == house.ts_ns
-    assert house.settlements.total(FARM, BTC) == Total(1_028, 0, 0, DAY)
+    assert house.settlements.totals.get(FARM, BTC) == Total(1_028, 0, 0, DAY)
     assert house.workers.work_days(BTC) == []
 
 
@@ -169,7 +169,7 @@ def test_a_referrer_gets_its_part_of_what_the_account_has_earned(house, refer):
     assert house.balance(refer, BTC) == (10, 0)
     done = house.settlements.of_day(BTC, DAY)
     assert (done.gross, done.commission, done.pool) == (1_099, 10, 12)
-    assert house.settlements.total(refer, BTC).earned == 0
+    assert house.settlements.totals.get(refer, BTC).earned == 0
 
 
 def test_a_commission_without_a_referrer_stays_with_the_pool(house):
@@ -206,7 +206,7 @@ def test_days_may_be_settled_in_another_order(house):
     house.to_day(DAY + 2).network(difficulty=2 * 10**6)
     house.mine(FARM, 100)
     assert [house.settle(day=day)[FARM].gross for day in (DAY + 1, DAY, DAY + 2)] == [10, 100, 50]
-    assert house.settlements.total(FARM, BTC) == Total(160, 0, 0, DAY + 2)
+    assert house.settlements.totals.get(FARM, BTC) == Total(160, 0, 0, DAY + 2)
 
 
 def test_fees_are_those_of_the_account_s_turn(house):
@@ -224,7 +224,8 @@ def test_an_account_of_the_last_minute_has_its_turn(house):
     begin(house.to_day(DAY + 1))
     late = house.must(Kind.ADD_SUB_ACCOUNT, uid=MASTER, name="late", theory_speed=0,
                       description="", worker_count=0)
-    assert accounts(house, count=2) == (Result.OK, {"earnings": [], "done": False, "sales": 0})
+    assert accounts(house, count=2) == (Result.OK, {
+        "earnings": [], "lost": [], "done": False, "sales": 0})
     assert house.settlements.running.cursor == HALL < late
     assert accounts(house, count=1)[1]["done"]
 
@@ -288,8 +289,9 @@ def forge_sum(house):
 @pytest.mark.parametrize("spoil, fault", [
     (forge_sum, r"coin 1: \(1000, 20\) owed and kept, the days' sums are \(1001, 20\)"),
     (lambda house: house.accounts.debit(FARM, BTC, 5, HouseAccount.POOL), "25. owed and kept"),
-    (lambda house: house.settlements.note(FARM, BTC, DAY, earned=1), "-1 earned by no account"),
-    (lambda house: house.settlements.note(MAKER, BTC, DAY), "4 has Total"),
+    (lambda house: house.settlements.totals.note(FARM, BTC, DAY, earned=1),
+     "-1 earned by no account"),
+    (lambda house: house.settlements.totals.note(MAKER, BTC, DAY), "4 has Total"),
     (lambda house: house.settlements.begin(BTC, DAY + 1, 0, 1, 0), "is being settled at"),
     (lambda house: house.settlements._sums.update({
         (BTC, DAY + 1): house.settlements.of_day(BTC, DAY)._replace(

@@ -9,7 +9,7 @@ from engine.codes import (
 )
 from engine.commands import place_order
 from ledger.withdrawals import OPEN_PER_USER_MAX
-from pool.settlements import Total
+from pool.totals import Total
 from tests.engine.settlement_house import (
     ADDRESS, BANK, BTC, CNY, CNY_UNIT, DAY, FARM, HALL, MAKER, SettlementHouse,
 )
@@ -51,7 +51,7 @@ def test_all_that_is_there_is_paid_once_it_reaches_the_minimum(house):
     assert (payment.uid, payment.coin, payment.amount, payment.address, payment.status) == (
         FARM, BTC, 10**5, ADDRESS, WithdrawalStatus.APPROVED)
     assert payment.request_id == f"pay|{BTC}|{DAY + 1}"
-    assert house.settlements.total(FARM, BTC) == Total(10**5, 0, 10**5, DAY + 1)
+    assert house.settlements.totals.get(FARM, BTC) == Total(10**5, 0, 10**5, DAY + 1)
 
 
 def lock(house):
@@ -112,7 +112,7 @@ def test_who_had_no_address_is_paid_later_without_having_worked(house):
     found = house.settle(day=DAY + 2)[FARM]
     assert (found.work, found.gross, found.net, found.paid) == ("0", 0, 0, MUCH)
     assert house.settlements.of_day(BTC, DAY + 2).accounts == 0
-    assert house.settlements.total(FARM, BTC) == Total(MUCH, 0, MUCH, DAY + 2)
+    assert house.settlements.totals.get(FARM, BTC) == Total(MUCH, 0, MUCH, DAY + 2)
 
 
 def test_a_rejected_payment_is_made_again_with_the_next_day(house):
@@ -146,8 +146,8 @@ def test_what_was_earned_is_sold_and_paid_to_the_bank():
     assert (found.remain, found.reason) == (33, LockReason.NOT_SOLD)
     assert (found.paid, found.money_remain) == (0, 600_000)
     assert found.money_reason == LockReason.BELOW_MINIMUM
-    assert house.settlements.total(FARM, BTC).unsold == 33
-    assert house.settlements.total(FARM, CNY) == Total(600_000, 0, 0, DAY)
+    assert house.settlements.totals.get(FARM, BTC).unsold == 33
+    assert house.settlements.totals.get(FARM, CNY) == Total(600_000, 0, 0, DAY)
     assert [trade.price for trade in house.core.bars(house.btc_cny).last_trades(9)] == [PRICE]
     assert house.core.seq == seq + 3
     assert house.core.bars(house.btc_cny).last_trades(1)[0].ts_ns == house.ts_ns
@@ -173,8 +173,8 @@ def test_cny_are_paid_in_whole_hundredths():
     assert payment.address == json.dumps(BANK, sort_keys=True, ensure_ascii=False)
     assert payment.request_id == f"pay|{BTC}|{DAY}"
     assert payment.status == WithdrawalStatus.APPROVED
-    assert house.settlements.total(FARM, CNY) == Total(got, 0, found.paid, DAY)
-    assert house.settlements.total(FARM, BTC) == Total(MUCH, 0, 0, DAY)
+    assert house.settlements.totals.get(FARM, CNY) == Total(got, 0, found.paid, DAY)
+    assert house.settlements.totals.get(FARM, BTC) == Total(MUCH, 0, 0, DAY)
 
 
 @pytest.mark.parametrize("spoil, reason", [
@@ -203,7 +203,7 @@ def test_what_the_book_does_not_take_is_sold_the_next_time():
     house = of_sale(lots=1_500)
     first = house.settle()[FARM]
     assert (first.sold, first.remain, first.reason) == (150_000, 50_000, LockReason.NOT_SOLD)
-    assert house.settlements.total(FARM, BTC).unsold == 50_000
+    assert house.settlements.totals.get(FARM, BTC).unsold == 50_000
     house.to_day(DAY + 1).buy(house.btc_cny, PRICE, 10_000)
     house.mine(FARM, 100)
     second = house.settle(day=DAY + 1)[FARM]
@@ -226,11 +226,11 @@ def test_what_cannot_be_sold_stays_in_coin(house, prevent):
     found = house.settle()[FARM]
     assert (found.sold, found.money, found.remain, found.reason, found.paid) == (
         0, 0, MUCH, LockReason.NOT_SOLD, 0)
-    assert house.settlements.total(FARM, BTC).unsold == MUCH
+    assert house.settlements.totals.get(FARM, BTC).unsold == MUCH
     # Paid as coin, nothing waits for a sale any more.
     house.to_money(FARM, auto=False)
     assert house.settle(day=DAY + 1)[FARM].paid == MUCH
-    assert house.settlements.total(FARM, BTC).unsold == 0
+    assert house.settlements.totals.get(FARM, BTC).unsold == 0
 
 
 def test_a_pair_that_halts_before_the_sale_leaves_the_coins():
@@ -252,7 +252,7 @@ def test_what_is_left_of_the_account_s_money_when_its_sale_comes_is_sold():
     house.must(Kind.TRANSFER_BALANCE, by=MAKER, from_uid=FARM, to_uid=HALL, coin=BTC,
                amount=MUCH - 250)
     step = house.must(Kind.SELL_EARNINGS, coin=BTC, day=DAY)
-    assert step["earnings"][0][8] == 200 and house.settlements.total(FARM, BTC).unsold == 50
+    assert step["earnings"][0][8] == 200 and house.settlements.totals.get(FARM, BTC).unsold == 50
 
 
 def test_who_turns_it_off_before_the_sale_is_paid_in_coin():
@@ -263,7 +263,7 @@ def test_who_turns_it_off_before_the_sale_is_paid_in_coin():
     house.to_money(FARM, auto=False)
     step = house.must(Kind.SELL_EARNINGS, coin=BTC, day=DAY)
     assert step["done"] and step["earnings"][0][10:12] == [BTC, MUCH]
-    assert house.settlements.total(FARM, BTC).earned == MUCH
+    assert house.settlements.totals.get(FARM, BTC).earned == MUCH
 
 
 def test_other_coins_of_the_account_are_not_sold():

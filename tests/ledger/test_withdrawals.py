@@ -179,7 +179,7 @@ def broken(store, how):
         case "count":
             own.open_count += 1
         case "request id":
-            own.by_request_id["a"] = 2
+            store._by_request_id["a"][1] = 2
         case "remembered":
             del own.remembered[:]
         case "order":

@@ -35,6 +35,7 @@ class Due:
     net: int = 0
     commission: int = 0
     refer: int = 0
+    is_lost: bool = False          # the supply could not bear it
 
 
 @dataclass(slots=True)
@@ -88,10 +89,12 @@ def settle_accounts(model, c: commands.SettleAccounts) -> tuple[int, object]:
     if not 1 <= c.count <= 10_000:
         return Result.BAD_LIMIT, None
     earnings = []
+    dues_before = len(its.dues)
     for number in left(model)[:c.count]:
         its.cursor = number
         earnings += settle_one(model, model.accounts[number])
-    return done(model, earnings)
+    return done(model, earnings,
+                [due.account for due in its.dues[dues_before:] if due.is_lost])
 
 
 def sell_earnings(model, c: commands.SellEarnings) -> tuple[int, object]:
@@ -115,12 +118,13 @@ def left(model) -> list[int]:
     return sorted(number for number in model.accounts if number > model.settlement.cursor)
 
 
-def done(model, earnings: list) -> tuple[int, object]:
+def done(model, earnings: list, lost: list[int] = ()) -> tuple[int, object]:
     its = model.settlement
     is_done = not its.waiting and not left(model)
     if is_done:
         finish(model, its)
-    return Result.OK, {"earnings": earnings, "done": is_done, "sales": len(its.waiting)}
+    return Result.OK, {"earnings": earnings, "lost": list(lost), "done": is_done,
+                       "sales": len(its.waiting)}
 
 
 def finish(model, its: Settlement) -> None:
@@ -209,7 +213,7 @@ def settle_one(model, account: Account) -> list:
         return []
     if due.work:
         if due.value >= AMOUNT_MAX + 1 or not credit(model, due):
-            due = Due(account.number, due.work)
+            due = Due(account.number, due.work, is_lost=True)
         its.dues.append(due)
     if not account.coin_to_money:
         return pay(model, account, due, earned=due.net)

@@ -17,7 +17,7 @@ def compare_settlement(core, model, require_equal) -> None:
             **{name: getattr(done, name) for name in SUM_FIELDS},
             "rate": Fraction(done.fees, done.subsidies)}, wanted)
     require_equal("totals", {(account, coin): tuple(total) for account, coin, total
-                             in given.totals()},
+                             in given.totals},
                   {key: astuple(total) for key, total in model.totals.items()})
     running, its = given.running, model.settlement
     require_equal("running settlement", running and (

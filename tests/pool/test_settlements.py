@@ -3,7 +3,8 @@
 import msgpack
 import pytest
 
-from pool.settlements import DaySum, Sale, Settlements, Total
+from pool.settlements import DaySum, Sale, Settlements
+from pool.totals import Total
 
 BTC, CNY = 1, 3
 FARM, HALL = 2, 3
@@ -16,8 +17,8 @@ def settlements():
     settlements = Settlements()
     running = settlements.begin(BTC, 7, WIDE, WIDE + 1, WIDE)
     running.accounts, running.net, running.commission = 2, 50, 5
-    settlements.note(HALL, BTC, 7, earned=30)
-    settlements.note(FARM, BTC, 7, earned=20, unsold=4, paid=16)
+    settlements.totals.note(HALL, BTC, 7, earned=30)
+    settlements.totals.note(FARM, BTC, 7, earned=20, unsold=4, paid=16)
     settlements.finish(60, 5, 1_000)
     running = settlements.begin(BTC, 8, 1, 10, 99)
     running.cursor = FARM
@@ -41,13 +42,13 @@ def test_a_settled_day_is_kept(settlements):
 
 
 def test_totals_add_up(settlements):
-    assert settlements.total(FARM, BTC) == Total(20, 4, 16, 7)
-    settlements.note(FARM, BTC, 9, earned=2**64)
-    assert settlements.total(FARM, BTC) == Total(20 + 2**64, 4, 16, 9)
-    settlements.note(FARM, BTC, 5, unsold=0, paid=3)
-    assert settlements.total(FARM, BTC) == Total(20 + 2**64, 0, 3, 9)
-    assert settlements.total(FARM, CNY) == settlements.total(9, BTC) == Total(0, 0, 0, 0)
-    assert [entry[:2] for entry in settlements.totals()] == [(HALL, BTC), (FARM, BTC)]
+    assert settlements.totals.get(FARM, BTC) == Total(20, 4, 16, 7)
+    settlements.totals.note(FARM, BTC, 9, earned=2**64)
+    assert settlements.totals.get(FARM, BTC) == Total(20 + 2**64, 4, 16, 9)
+    settlements.totals.note(FARM, BTC, 5, unsold=0, paid=3)
+    assert settlements.totals.get(FARM, BTC) == Total(20 + 2**64, 0, 3, 9)
+    assert settlements.totals.get(FARM, CNY) == settlements.totals.get(9, BTC) == Total(0, 0, 0, 0)
+    assert [entry[:2] for entry in settlements.totals] == [(FARM, BTC), (HALL, BTC)]
     assert settlements.check() == []
 
 
@@ -58,7 +59,7 @@ def test_a_loaded_store_goes_on_as_the_dumped_one(settlements):
     assert again.running.works == ({3: 7}, {3: WIDE + 1, 9: 1})
     for store in (settlements, again):
         assert store.sell_next() == Sale(FARM, str(WIDE), 12, 1, HALL, 10)
-        store.note(HALL, BTC, 8, earned=1)
+        store.totals.note(HALL, BTC, 8, earned=1)
         store.finish(10, 10, 2_000)
         assert store.check() == [] and store.running is None
     assert again.digest() == settlements.digest() and again.dump() == settlements.dump()
@@ -69,7 +70,7 @@ CHANGES = {
     "a sum of the running day": lambda store: setattr(store.running, "net", 1),
     "work": lambda store: store.running.add_works([(3, 1)], False),
     "a sale": lambda store: store.sell_next(),
-    "a total": lambda store: store.note(FARM, BTC, 8, earned=1),
+    "a total": lambda store: store.totals.note(FARM, BTC, 8, earned=1),
     "a settled day": lambda store: (store.sell_next(), store.finish(0, 0, 5)),
 }
 
@@ -84,9 +85,12 @@ def test_the_digest_tells_every_change(settlements, change):
 
 def test_a_dump_that_says_something_twice_is_refused(settlements):
     sums, totals, running = settlements.dump()
+    (coin, accounts, cells), = totals
     for wrong in ([sums * 2, totals, running], [sums, totals * 2, running],
-                  [sums, [[BTC, [FARM, FARM], [totals[0][2][0]] * 2]], running],
-                  [sums, [[BTC, [FARM, HALL], [totals[0][2][0]]]], running]):
+                  [sums, [[coin, accounts[:4] * 2, cells]], running],
+                  [sums, [[coin, accounts, cells[:-1]]], running],
+                  [sums, [[coin, accounts + b"1", cells]], running],
+                  [sums, [[coin, accounts[:4], cells]], running]):
         with pytest.raises(ValueError):
             Settlements.load(wrong)
 
@@ -107,8 +111,7 @@ def sell_twice(store):
     (sell_twice, r"sales of \[2, 2, 2\]"),
     (lambda store: setattr(store.running, "cursor", 1), "settled up to 1"),
     (lambda store: setattr(store.running, "day", 7), "settled and being settled"),
-    (lambda store: store.note(FARM, BTC, 7, unsold=-1), "unsold=-1"),
-    (lambda store: store._totals[BTC].pop(FARM), "running hash"),
+    (lambda store: store.totals.note(FARM, BTC, 7, unsold=-1), "unsold=-1"),
 ])
 def test_check_tells_what_is_wrong(settlements, spoil, fault):
     assert settlements.check() == []

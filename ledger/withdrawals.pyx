@@ -18,13 +18,18 @@ index, in order; request ids name what they must, and no more; the running hash 
 records, the transactions' included.
 """
 
+from cpython.bytearray cimport (
+    PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
 import enum
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import chain, islice
-
-import msgspec
 
 from ledger.digests import RunningHash, hash_of
 from ledger.signed_transactions import SignedTransaction, SignedTransactions
@@ -32,10 +37,20 @@ from ledger.signed_transactions import record_of as transaction_record
 
 REMEMBERED_MAX = 10_000
 OPEN_PER_USER_MAX = 1_000
-# uid, coin, status, 1 if all that was available was asked for, amount, fee, requested_ns, then the
-# lengths in bytes of the texts that follow: address, txid, request id. 0 stands for none.
-ID = struct.Struct("=Q")
-HEAD = struct.Struct("<IHBBqqqHHB")
+ID = struct.Struct("=Q")            # of ID_BYTES
+
+# What a record begins with; the texts follow, without a byte for those that are not there.
+cdef packed struct Head:
+    uint32_t uid
+    uint16_t coin
+    uint8_t status
+    uint8_t whole
+    int64_t amount
+    int64_t fee
+    int64_t requested_ns
+    uint16_t address_bytes
+    uint16_t txid_bytes
+    uint8_t request_id_bytes
 
 
 class Status(enum.IntEnum):
@@ -47,93 +62,90 @@ class Status(enum.IntEnum):
     SIGNED = 5
 
 
-CLOSED = (Status.FINISHED, Status.REJECTED)
-# As plain numbers, which most withdrawals begin with.
-REQUESTED, APPROVED = int(Status.REQUESTED), int(Status.APPROVED)
+cdef enum:
+    ID_BYTES = 8
+    REQUESTED = 1
+    APPROVED = 2
+    FINISHED = 3
+    REJECTED = 4
+    SIGNED = 5
 
 
-# Withdrawals and indexes may be many, and none refers back to another: the collector of garbage,
-# which would stop the house while it walks over them, has no business with them. So their numbers
-# are in bytes: an array would be the collector's, too.
-class Withdrawal(msgspec.Struct, gc=False):
-    id: int
-    uid: int
-    coin: int
-    amount: int                 # units, the fee included
-    fee: int                    # units
-    address: str
-    status: int                 # a Status
-    txid: str | None            # of a signed or finished one
-    requested_ns: int
-    request_id: str | None
-    whole: bool                 # the request named no amount but asked for all that was available
+cdef class Withdrawal:
+    def __init__(self, uint64_t id, uint32_t uid, uint32_t coin, int64_t amount, int64_t fee,
+                 str address not None, int status, str txid, int64_t requested_ns,
+                 str request_id, bint whole):
+        self.id, self.uid, self.coin, self.amount, self.fee = id, uid, coin, amount, fee
+        self.address, self.status, self.txid = address, status, txid
+        self.requested_ns, self.request_id, self.whole = requested_ns, request_id, whole
 
     @property
-    def is_closed(self) -> bool:
-        return self.status in CLOSED
+    def is_closed(self):
+        return self.status == FINISHED or self.status == REJECTED
 
-    def view(self) -> dict:
+    def view(self):
         """What is shown of it."""
         return {"id": self.id, "uid": self.uid, "coin": self.coin, "amount": self.amount,
                 "fee": self.fee, "address": self.address, "status": self.status, "txid": self.txid,
                 "requested_ns": self.requested_ns, "request_id": self.request_id}
 
+    def __eq__(self, other):
+        return (type(other) is Withdrawal and self.view() == other.view()
+                and self.whole == other.whole)
 
-class UserWithdrawals(msgspec.Struct, gc=False):
+    def __repr__(self):
+        return f"Withdrawal({self.view()}, whole={self.whole})"
+
+
+cdef class UserWithdrawals:
     """One user's index."""
-    ids: bytearray = msgspec.field(default_factory=bytearray)           # all, rising: ID each
-    by_request_id: dict[str, int] = {}
-    remembered: bytearray = msgspec.field(default_factory=bytearray)    # closed ones that had one
-    open_count: int = 0
+
+    def __init__(self, bytearray ids not None):
+        self.ids = ids
 
 
-class Withdrawals:
+cdef class Withdrawals:
     """All withdrawals of a house. Ids are given out from 1, without gaps."""
-
-    __slots__ = ("signed", "_open", "_packed", "_by_user", "_hash")
 
     def __init__(self):
         self._hash = RunningHash()
-        self.signed = SignedTransactions(self._hash)    # for reading
-        self._open: dict[int, Withdrawal] = {}
-        self._packed: list[bytes | None] = []       # by id - 1; None: it is open
-        self._by_user: dict[int, UserWithdrawals] = {}
+        self.signed = SignedTransactions(self._hash)
+        self._open, self._packed = {}, []
+        self._by_user, self._by_request_id = {}, {}
 
-    def __len__(self) -> int:
+    def __len__(self):
         return len(self._packed)
 
-    def get(self, withdrawal_id: int) -> Withdrawal | None:
+    def get(self, withdrawal_id):
         """The withdrawal of that id, or None. A closed one's object is a copy."""
         if not 1 <= withdrawal_id <= len(self._packed):
             return None
         packed = self._packed[withdrawal_id - 1]
         return self._open[withdrawal_id] if packed is None else unpacked(withdrawal_id, packed)
 
-    def by_request_id(self, uid: int, request_id: str) -> Withdrawal | None:
+    def by_request_id(self, uid, request_id):
         """The one that bears it, among the user's open and last REMEMBERED_MAX closed ones."""
-        own = self._by_user.get(uid)
-        withdrawal_id = own.by_request_id.get(request_id) if own is not None else None
-        return None if withdrawal_id is None else self.get(withdrawal_id)
+        number = self._by_request_id.get(request_id, {}).get(uid)
+        return None if number is None else self.get(number)
 
-    def open_count(self, uid: int) -> int:
-        own = self._by_user.get(uid)
+    cpdef uint32_t open_count(self, uint32_t uid) except? 0xFFFFFFFF:
+        cdef UserWithdrawals own = self._by_user.get(uid)
         return own.open_count if own is not None else 0
 
-    def open_ones(self) -> Iterator[Withdrawal]:
+    def open_ones(self):
         """Those whose amount is frozen, in order of their ids."""
         return iter(self._open.values())
 
-    def approved(self, coin: int) -> Iterator[Withdrawal]:
+    def approved(self, coin):
         """The approved ones of a coin, in order of their ids."""
         return (one for one in self.open_ones()
                 if one.status == Status.APPROVED and one.coin == coin)
 
-    def holds(self) -> Iterator[tuple[int, int, int]]:
+    def holds(self):
         """What they freeze: (uid, coin, units) of each open one."""
         return ((one.uid, one.coin, one.amount) for one in self.open_ones())
 
-    def of_user(self, uid: int, coin: int = 0, before: int | None = None,
-                limit: int = 100) -> list[Withdrawal]:
+    def of_user(self, uid, coin=0, before=None, limit=100):
         """A user's, newest first: of one coin (0: any), with ids below `before`."""
         own = self._by_user.get(uid)
         # A copy: as long as the index itself is looked at, it cannot grow.
@@ -142,8 +154,7 @@ class Withdrawals:
         found = (self.get(ids[place]) for place in range(end - 1, -1, -1))
         return list(islice((one for one in found if coin in (0, one.coin)), limit))
 
-    def listed(self, status: int = 0, before: int | None = None,
-               limit: int = 100) -> list[Withdrawal]:
+    def listed(self, status=0, before=None, limit=100):
         """All users', newest first: of one status (0: any), with ids below `before`."""
         end = len(self._packed) if before is None else min(before - 1, len(self._packed))
         ids = range(end, 0, -1)
@@ -152,115 +163,142 @@ class Withdrawals:
         found = (self.get(number) for number in ids)
         return list(islice((one for one in found if status in (0, one.status)), limit))
 
-    def request(self, uid: int, coin: int, amount: int, fee: int, address: str, requested_ns: int,
-                request_id: str | None, whole: bool) -> Withdrawal:
+    def request(self, uint32_t uid, uint32_t coin, int64_t amount, int64_t fee, str address,
+                int64_t requested_ns, str request_id, bint whole):
         """Note the next withdrawal; amount and fee in units. The request id must be free."""
-        return self._insert(Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
-                                       REQUESTED, None, requested_ns, request_id, whole))
+        return self.insert(Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
+                                      REQUESTED, None, requested_ns, request_id, whole))
 
-    def request_approved(self, uid: int, coin: int, amount: int, fee: int, address: str,
-                         requested_ns: int, request_id: str | None) -> Withdrawal:
+    cpdef Withdrawal request_approved(self, uint32_t uid, uint32_t coin, int64_t amount,
+                                      int64_t fee, str address, int64_t requested_ns,
+                                      str request_id):
         """As `request` of a named amount, then `approve`; packed and hashed once."""
-        return self._insert(Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
-                                       APPROVED, None, requested_ns, request_id, False))
+        return self.insert(Withdrawal(len(self._packed) + 1, uid, coin, amount, fee, address,
+                                      APPROVED, None, requested_ns, request_id, False))
 
-    def approve(self, withdrawal: Withdrawal) -> None:
-        self._change(withdrawal, Status.APPROVED)
+    def approve(self, Withdrawal withdrawal not None):
+        self.change(withdrawal, APPROVED, None)
 
-    def sign(self, withdrawals: list[Withdrawal], txid: str, transaction: bytes) -> None:
+    def sign(self, list withdrawals not None, str txid, bytes transaction):
         """Approved ones of one coin are paid by this transaction, whose txid is not in use."""
         ids = tuple(withdrawal.id for withdrawal in withdrawals)
         self.signed.add(SignedTransaction(txid, withdrawals[0].coin, ids, transaction, len(ids)))
         for withdrawal in withdrawals:
-            self._change(withdrawal, Status.SIGNED, txid)
+            self.change(withdrawal, SIGNED, txid)
 
-    def unsign(self, txid: str) -> tuple[int, ...]:
+    def unsign(self, txid):
         """Give up a transaction none of whose withdrawals is finished: all are approved again.
         Their ids; KeyError where there is no such transaction."""
         ids = self.signed.remove(txid).ids
         for number in ids:
-            self._change(self._open[number], Status.APPROVED)
+            self.change(self._open[number], APPROVED, None)
         return ids
 
-    def finish(self, withdrawal: Withdrawal, txid: str) -> None:
+    def finish(self, Withdrawal withdrawal not None, str txid):
         """It has been paid; a signed one by the transaction that was signed."""
         if withdrawal.status == Status.SIGNED:
             self.signed.finish_one(withdrawal.txid)
-        self._close(withdrawal, Status.FINISHED, txid)
+        self.close(withdrawal, FINISHED, txid)
 
-    def reject(self, withdrawal: Withdrawal) -> None:
-        self._close(withdrawal, Status.REJECTED)
+    def reject(self, Withdrawal withdrawal not None):
+        self.close(withdrawal, REJECTED, None)
 
-    def _insert(self, withdrawal: Withdrawal) -> Withdrawal:
+    cdef Withdrawal insert(self, Withdrawal withdrawal):
         """Append an open withdrawal to all indexes."""
-        own = self._by_user.get(withdrawal.uid)
-        if own is None:
-            own = self._by_user[withdrawal.uid] = UserWithdrawals()
+        cdef dict of_users
+        cdef UserWithdrawals own
+        number = withdrawal.id
         if withdrawal.request_id is not None:
-            if withdrawal.request_id in own.by_request_id:
-                raise ValueError(f"withdrawal {withdrawal.id}: its request id is taken")
-            own.by_request_id[withdrawal.request_id] = withdrawal.id
-        own.ids += ID.pack(withdrawal.id)
+            of_users = self._by_request_id.get(withdrawal.request_id)
+            if of_users is None:
+                of_users = self._by_request_id[withdrawal.request_id] = {}
+            if of_users.setdefault(withdrawal.uid, number) != number:
+                raise ValueError(f"withdrawal {number}: its request id is taken")
+        own = self.own_of(withdrawal.uid)
+        append_id(own.ids, number)
         own.open_count += 1
         self._packed.append(None)
-        self._open[withdrawal.id] = withdrawal
-        self._hash.add(record_of(withdrawal.id, packed(withdrawal)))
+        self._open[number] = withdrawal
+        self._hash.add(record_of(withdrawal))
         return withdrawal
 
-    def _change(self, withdrawal: Withdrawal, status: Status, txid: str | None = None) -> None:
-        self._hash.remove(record_of(withdrawal.id, packed(withdrawal)))
-        withdrawal.status = int(status)
-        withdrawal.txid = txid
-        self._hash.add(record_of(withdrawal.id, packed(withdrawal)))
+    cdef UserWithdrawals own_of(self, uint32_t uid):
+        """A user's index, a fresh one for the first withdrawal."""
+        own = self._by_user.get(uid)
+        if own is None:
+            own = self._by_user[uid] = UserWithdrawals(bytearray())
+        return own
 
-    def digest(self) -> bytes:
+    cdef int change(self, Withdrawal withdrawal, int status, str txid) except -1:
+        self._hash.remove(record_of(withdrawal))
+        withdrawal.status = status
+        withdrawal.txid = txid
+        self._hash.add(record_of(withdrawal))
+        return 0
+
+    def digest(self):
         """The running hash. O(1)."""
         return self._hash.digest()
 
-    def _close(self, withdrawal: Withdrawal, status: Status, txid: str | None = None) -> None:
-        self._change(withdrawal, status, txid)
+    cdef int close(self, Withdrawal withdrawal, int status, str txid) except -1:
+        cdef UserWithdrawals own = self._by_user[withdrawal.uid]
+        self.change(withdrawal, status, txid)
         del self._open[withdrawal.id]
         self._packed[withdrawal.id - 1] = packed(withdrawal)
-        own = self._by_user[withdrawal.uid]
         own.open_count -= 1
         if withdrawal.request_id is None:
-            return
-        own.remembered += ID.pack(withdrawal.id)
+            return 0
+        if own.remembered is None:
+            own.remembered = bytearray()
+        append_id(own.remembered, withdrawal.id)
         if len(own.remembered) > REMEMBERED_MAX * ID.size:
             forgotten = self.get(*ID.unpack_from(own.remembered))
             del own.remembered[:ID.size]
-            del own.by_request_id[forgotten.request_id]
+            self.forget(forgotten.request_id, forgotten.uid)
+        return 0
 
-    def dump(self) -> list:
+    cdef int forget(self, str request_id, uint32_t uid) except -1:
+        """A user's request id counts no more."""
+        cdef dict of_users = self._by_request_id[request_id]
+        del of_users[uid]
+        if not of_users:
+            del self._by_request_id[request_id]
+        return 0
+
+    def dump(self):
         """Records by id; for each user which closed ones' request ids still count, in order; the
         signed transactions."""
         records = [packed(self._open[number]) if record is None else record
                    for number, record in enumerate(self._packed, 1)]
-        remembered = [[uid, list(ids_in(own.remembered))] for uid, own in self._by_user.items()]
+        remembered = [[uid, list(ids_in(own.remembered or b""))]
+                      for uid, own in self._by_user.items()]
         return [records, remembered, self.signed.dump()]
 
-    @classmethod
-    def load(cls, dumped: list) -> "Withdrawals":
+    @staticmethod
+    def load(dumped):
         """What `dump` gave, as withdrawals again; ValueError where it contradicts itself."""
+        cdef Withdrawals withdrawals = Withdrawals()
+        cdef Withdrawal withdrawal
+        cdef UserWithdrawals own
         # A dump from before there were signed transactions has no third part.
         records, remembered, *rest = dumped
-        withdrawals = cls()
         withdrawals.signed = SignedTransactions.load(rest[0] if rest else [], withdrawals._hash)
         by_user = withdrawals._by_user
         for uid, ids in remembered:
-            by_user[uid] = UserWithdrawals(remembered=bytearray(b"".join(map(ID.pack, ids))))
-        counting = {number for own in by_user.values()
-                    for number in ids_in(own.remembered)}
+            own = by_user[uid] = UserWithdrawals(bytearray())
+            own.remembered = bytearray(b"".join(map(ID.pack, ids))) if ids else None
+        counting = {number for _, ids in remembered for number in ids}
         for number, record in enumerate(records, 1):
             withdrawal = unpacked(number, record)
             if withdrawal.uid not in by_user:
                 raise ValueError(f"withdrawal {number}: user {withdrawal.uid} is missing")
             own = by_user[withdrawal.uid]
-            own.ids += ID.pack(number)
-            withdrawals._hash.add(record_of(number, record))
+            append_id(own.ids, number)
+            withdrawals._hash.add(record_of(withdrawal))
             if withdrawal.request_id is not None and (
                     not withdrawal.is_closed or number in counting):
-                own.by_request_id[withdrawal.request_id] = number
+                withdrawals._by_request_id.setdefault(
+                    withdrawal.request_id, {})[withdrawal.uid] = number
             if withdrawal.is_closed:
                 withdrawals._packed.append(record)
             else:
@@ -269,10 +307,10 @@ class Withdrawals:
                 withdrawals._open[number] = withdrawal
         return withdrawals
 
-    def check(self) -> list[str]:
+    def check(self):
         """What is wrong, empty when every invariant holds. O(withdrawals)."""
         faults = []
-        by_user: dict[int, list[Withdrawal]] = {}
+        by_user = {}
         for number, record in enumerate(self._packed, 1):
             withdrawal = self._open.get(number) if record is None else unpacked(number, record)
             if withdrawal is None or withdrawal.id != number:
@@ -287,7 +325,7 @@ class Withdrawals:
             if not 0 <= withdrawal.fee < withdrawal.amount:
                 faults.append(f"{withdrawal} has a fee that is not part of the amount")
         if not faults and self.digest() != hash_of(chain(
-                (record_of(*entry) for entry in enumerate(self.dump()[0], 1)),
+                map(record_of, map(self.get, range(1, len(self._packed) + 1))),
                 map(transaction_record, self.signed))):
             faults.append("the running hash of the withdrawals is not that of their records")
         faults += self.signed.check() + self._signed_faults()
@@ -296,10 +334,12 @@ class Withdrawals:
         if list(by_user) != list(self._by_user):
             faults.append(f"users {list(self._by_user)}, but withdrawals of {list(by_user)}")
         for uid, own in self._by_user.items():
-            faults += user_faults(uid, own, by_user.get(uid, []))
+            named = {request_id: of_users[uid]
+                     for request_id, of_users in self._by_request_id.items() if uid in of_users}
+            faults += user_faults(uid, own, named, by_user.get(uid, []))
         return faults
 
-    def _signed_faults(self) -> list[str]:
+    def _signed_faults(self):
         """Where withdrawals and transactions disagree; part of `check`."""
         faults = []
         signed = {one.id: (one.txid, one.coin) for one in self.open_ones()
@@ -314,10 +354,10 @@ class Withdrawals:
                          for number in signed]
 
 
-def user_faults(uid: int, own: UserWithdrawals, withdrawals: list[Withdrawal]) -> list[str]:
-    """What is wrong with one user's index, given the user's withdrawals in order."""
+cdef list user_faults(uid, UserWithdrawals own, dict named, list withdrawals):
+    """What is wrong with a user's index and request ids, given the user's withdrawals in order."""
     faults = []
-    ids, remembered = list(ids_in(own.ids)), list(ids_in(own.remembered))
+    ids, remembered = list(ids_in(own.ids)), list(ids_in(own.remembered or b""))
     if ids != [withdrawal.id for withdrawal in withdrawals]:
         faults.append(f"user {uid}: index {ids}")
     if own.open_count != sum(not withdrawal.is_closed for withdrawal in withdrawals):
@@ -326,8 +366,8 @@ def user_faults(uid: int, own: UserWithdrawals, withdrawals: list[Withdrawal]) -
     expected = {withdrawal.request_id: withdrawal.id for withdrawal in withdrawals
                 if withdrawal.request_id is not None
                 and (not withdrawal.is_closed or withdrawal.id in counting)}
-    if own.by_request_id != expected:
-        faults.append(f"user {uid}: request ids {own.by_request_id}, not {expected}")
+    if named != expected:
+        faults.append(f"user {uid}: request ids {named}, not {expected}")
     closed = {withdrawal.id for withdrawal in withdrawals
               if withdrawal.is_closed and withdrawal.request_id is not None}
     if not counting <= closed or len(counting) != len(remembered) or len(
@@ -336,38 +376,74 @@ def user_faults(uid: int, own: UserWithdrawals, withdrawals: list[Withdrawal]) -
     return faults
 
 
-def ids_in(packed: bytearray) -> memoryview:
+cdef int append_id(bytearray ids, uint64_t number) except -1:
+    cdef Py_ssize_t end = PyByteArray_GET_SIZE(ids)
+    PyByteArray_Resize(ids, end + ID_BYTES)
+    memcpy(PyByteArray_AS_STRING(ids) + end, &number, ID_BYTES)
+    return 0
+
+
+cdef object ids_in(packed):
     """The numbers of an index. To be let go before the index grows."""
-    return memoryview(packed).cast(ID.format[-1])
+    return memoryview(packed).cast("Q")
 
 
-def packed(withdrawal: Withdrawal) -> bytes:
+cdef inline const char* utf8_of(str text, Py_ssize_t* size) except NULL:
+    """A text's bytes, none where it is None; they are the text's own."""
+    if text is None:
+        size[0] = 0
+        return b""
+    return PyUnicode_AsUTF8AndSize(text, size)
+
+
+cpdef bytes record_of(Withdrawal its):
+    """What the running hash takes of a withdrawal: its id in 8 bytes, and what `packed` gives.
+
+    OverflowError where a text is too long to be told.
+    """
+    cdef Head head
+    cdef Py_ssize_t address_bytes, txid_bytes, request_id_bytes
+    cdef const char* address = utf8_of(its.address, &address_bytes)
+    cdef const char* txid = utf8_of(its.txid, &txid_bytes)
+    cdef const char* request_id = utf8_of(its.request_id, &request_id_bytes)
+    cdef bytes record
+    cdef char* at
+    if address_bytes > 0xFFFF or txid_bytes > 0xFFFF or request_id_bytes > 0xFF:
+        raise OverflowError(f"withdrawal {its.id}: a text is too long")
+    head.uid, head.coin, head.status, head.whole = its.uid, its.coin, its.status, its.whole
+    head.amount, head.fee, head.requested_ns = its.amount, its.fee, its.requested_ns
+    head.address_bytes, head.txid_bytes = address_bytes, txid_bytes
+    head.request_id_bytes = request_id_bytes
+    record = PyBytes_FromStringAndSize(
+        NULL, ID_BYTES + sizeof(Head) + address_bytes + txid_bytes + request_id_bytes)
+    at = PyBytes_AS_STRING(record)
+    memcpy(at, &its.id, ID_BYTES)
+    at += ID_BYTES
+    memcpy(at, &head, sizeof(Head))
+    at += sizeof(Head)
+    memcpy(at, address, address_bytes)
+    memcpy(at + address_bytes, txid, txid_bytes)
+    memcpy(at + address_bytes + txid_bytes, request_id, request_id_bytes)
+    return record
+
+
+def packed(Withdrawal withdrawal not None):
     """A withdrawal without its id, as bytes."""
-    address = withdrawal.address.encode()
-    txid = (withdrawal.txid or "").encode()
-    request_id = (withdrawal.request_id or "").encode()
-    head = HEAD.pack(withdrawal.uid, withdrawal.coin, withdrawal.status, withdrawal.whole,
-                     withdrawal.amount, withdrawal.fee, withdrawal.requested_ns,
-                     len(address), len(txid), len(request_id))
-    return head + address + txid + request_id
+    return record_of(withdrawal)[ID_BYTES:]
 
 
-def unpacked(number: int, record: bytes) -> Withdrawal:
+def unpacked(uint64_t number, bytes record not None):
     """What `packed` gave, as a withdrawal again; ValueError where a record is cut off."""
-    if len(record) < HEAD.size:
+    cdef const Head* head = <const Head*> PyBytes_AS_STRING(record)
+    cdef Py_ssize_t address_end, txid_end
+    if <size_t> len(record) < sizeof(Head):
         raise ValueError(f"withdrawal {number}: {len(record)} bytes are too few")
-    uid, coin, status, whole, amount, fee, requested_ns, *lengths = HEAD.unpack_from(record)
-    if len(record) != HEAD.size + sum(lengths):
-        raise ValueError(f"withdrawal {number}: {len(record)} bytes, its texts {lengths}")
-    address_end = HEAD.size + lengths[0]
-    txid_end = address_end + lengths[1]
-    address = record[HEAD.size:address_end].decode()
-    txid = record[address_end:txid_end].decode()
-    request_id = record[txid_end:].decode()
-    return Withdrawal(number, uid, coin, amount, fee, address, status, txid or None, requested_ns,
-                      request_id or None, bool(whole))
-
-
-def record_of(number: int, record: bytes) -> bytes:
-    """What the running hash takes of a withdrawal: its id, and what `packed` gave."""
-    return number.to_bytes(8, "little") + record
+    address_end = sizeof(Head) + head.address_bytes
+    txid_end = address_end + head.txid_bytes
+    if len(record) != txid_end + head.request_id_bytes:
+        raise ValueError(f"withdrawal {number}: {len(record)} bytes, its texts end at "
+                         f"{txid_end + head.request_id_bytes}")
+    return Withdrawal(number, head.uid, head.coin, head.amount, head.fee,
+                      record[sizeof(Head):address_end].decode(), head.status,
+                      record[address_end:txid_end].decode() or None, head.requested_ns,
+                      record[txid_end:].decode() or None, head.whole)
