@@ -202,7 +202,9 @@ cdef class PayDesk:
             self.lost.append(due.account)
             return 0
         due.gross, due.net, due.commission = amounts.gross, amounts.net, amounts.commission
-        due.refer = terms.refer if amounts.commission != 0 else 0
+        if amounts.commission != 0:
+            due.refer = terms.refer
+            self.sell_of_referrer(amounts.commission)
         self.net += due.net
         self.commission += due.commission
         self.worth.count_as_paid(with_fees)
@@ -227,6 +229,17 @@ cdef class PayDesk:
         cdef const AccountTotal* total = total_at(self.totals, self.due.account, self.number)
         cdef int64_t unsold = 0 if total is NULL else total.unsold
         return min(unsold + net, self.coins())
+
+    cdef int sell_of_referrer(self, int64_t commission) except -1:
+        """Let a commission wait for the referrer's next sale, where its coins are sold."""
+        cdef uint32_t refer = self.due.refer
+        cdef const AccountTotal* total
+        record = self.records.get(refer)
+        if record is None or not terms_of(record).flags & COIN_TO_MONEY:
+            return 0
+        total = total_at(self.totals, refer, self.number)
+        commission += 0 if total is NULL else total.unsold
+        return self.totals.add(refer, self.number, self.day, wide_of(0), &commission, 0)
 
     cdef int wait(self, int64_t unsold, Closing* closing) except -1:
         """Let the account wait for its sale; its earning until then, if it had work."""

@@ -210,6 +210,44 @@ def test_what_the_book_does_not_take_is_sold_the_next_time():
     assert (second.net, second.sold, second.remain, second.reason) == (100, 50_100, 0, 0)
 
 
+def test_a_referrer_s_commissions_are_sold_with_what_it_has_mined():
+    house = of_sale(shares=100)
+    house.to_money(FARM, auto=False)
+    house.to_money(HALL)
+    house.must(Kind.SET_FEES, account=FARM, fee=9_000, commission=5_000, refer=HALL)
+    house.mine(FARM, MUCH - 100)
+    # HALL comes after FARM, so what it got is sold on the same day; no lot is left of its own 30.
+    house.mine(HALL, 1_030)
+    found = house.settle()
+    assert (found[FARM].commission, found[FARM].refer, found[FARM].sold) == (MUCH // 2, HALL, 0)
+    assert (found[HALL].sold, found[HALL].remain) == (MUCH // 2 + 1_000, 30)
+    assert house.settlements.totals.get(HALL, BTC) == Total(1_030, 30, 0, DAY)
+
+
+def test_a_commission_that_comes_after_the_referrer_s_turn_waits_for_the_next_sale():
+    house = of_sale(shares=1_030)
+    house.must(Kind.SET_FEES, account=HALL, fee=9_000, commission=5_000, refer=FARM)
+    house.mine(HALL, 1_000)
+    house.to_day(DAY + 1)
+    house.must(Kind.BEGIN_SETTLEMENT, coin=BTC, day=DAY)
+    house.must(Kind.SETTLE_ACCOUNTS, coin=BTC, day=DAY, count=2)
+    # FARM waits for its sale already: the commission goes with it.
+    step = house.must(Kind.SELL_EARNINGS, coin=BTC, day=DAY)
+    assert step["done"] and step["earnings"][0][8] == 1_500
+    # Where it does not wait, the next day takes it, work or not.
+    house.mine(HALL, 1_000)
+    assert FARM not in house.settle(day=DAY + 1)
+    assert house.settlements.totals.get(FARM, BTC).unsold == 30 + 500
+    found = house.settle(day=DAY + 2)[FARM]
+    assert (found.work, found.sold, found.remain) == ("0", 500, 30)
+
+
+def test_coins_that_did_not_come_from_mining_are_not_sold():
+    house = of_sale(shares=1_000)
+    house.must(Kind.DEPOSIT, uid=FARM, coin=BTC, amount=5_000, txid="t")
+    assert house.settle()[FARM].sold == 1_000
+
+
 @pytest.mark.parametrize("prevent", [
     lambda house: None,
     lambda house: house.must(Kind.SET_PAIR_STATUS, pair=house.pair(), status=PairStatus.HALTED),

@@ -243,6 +243,11 @@ def credit(model, due: Due) -> bool:
     money.available[due.account, coin] += due.net
     if due.commission:
         money.available[due.refer, coin] += due.commission
+        refer = model.accounts.get(due.refer)
+        if refer is not None and refer.coin_to_money:
+            model.happened["settlement", "a commission waits for a sale", ""] += 1
+            note(model, due.refer, coin,
+                 unsold=total(model, due.refer, coin).unsold + due.commission)
     return True
 
 
