@@ -20,6 +20,7 @@ MODULES = [
     "pool.work",
     "pool.shares",
     "pool.share_book",
+    "pool.rosters",
     "pool.workers",
     "pool.totals",
     "pool.day_worth",

@@ -25,6 +25,7 @@ WORKERS = 1_000_000
 ACCOUNTS = 10_000
 ACCOUNTS_PER_MASTER = 1_000
 LISTED = 10_000                  # workers of the account that is listed
+SLICE = 1_000                    # workers of a list that are read at once
 BATCH_ROWS = 10_000
 REPEAT = 5
 COIN = 1
@@ -177,12 +178,24 @@ def ask(core: Core, feed: Feed, repeat: int) -> dict:
     return {
         "speeds_5m_all_ms": clock(lambda: workers.speeds_5m_all(now_s), repeat),
         "list_of_10_000_ms": clock(lambda: workers.list_of(feed.account, now_s, 10, 24), repeat),
+        "slowest_slice_of_1_000_ms": slowest_slice(core, feed, now_s, repeat),
         "counts_of_10_000_ms": clock(
             lambda: workers.counts_of(feed.account, now_s, 10, 24), repeat),
         "account_speeds_ms": clock(lambda: workers.account_speeds(feed.account, now_s), repeat),
         "state_hash_ms": clock(core.state_hash, repeat),
         "one_row_ms": clock(lambda: take(core, feed, [feed.batch(feed.order[:1])]), repeat),
     }
+
+
+def slowest_slice(core: Core, feed: Feed, now_s: int, repeat: int) -> float:
+    """Milliseconds for which the list of the first account's workers, read as the dialects read it,
+    holds what else is to be served."""
+    roster = core.workers.roster(feed.account, now_s)
+    slices = [clock(lambda: roster.find(LISTED), 1)]
+    for first in range(0, len(roster), SLICE):
+        slices.append(clock(lambda first=first: roster.columns(first, first + SLICE, 10, 24),
+                            repeat))
+    return max(slices)
 
 
 def clock(ask_once: Callable[[], object], repeat: int) -> float:

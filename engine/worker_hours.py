@@ -8,7 +8,8 @@ whose file is damaged or lost: what it was is not known.
 Invariants:
 - Memory and files give the same numbers: an hour is written when nothing can change it any more,
   and speeds come from its work by the same code.
-- What memory has is read in one step, before the first file; files are read in a thread.
+- What memory has of one worker or one account is read in one step, before the first file; files
+  are read in a thread. Of many workers it is read in slices, others are served in between.
 - Who shows an answer awaits `House.settled` before.
 """
 
@@ -27,31 +28,28 @@ from engine.core import Core
 from engine.history import HistoryLate
 from engine.hour_writer import HOURS_DIRECTORY, HOURS_IN_CORE
 from pool.hour_files import AccountHour, HourDamage, HourFile, HourFolder, first_hour_kept
+from pool.rosters import Roster
 from pool.worker_views import Active, Period
-from pool.workers import hour_speeds, period_of
+from pool.workers import period_of
 
 HOURS_AT_ONCE = 48       # files that the thread reads before it takes another question
-NAMES_AT_ONCE = 10_000   # workers that are looked at before others are served
+FOUND_AT_ONCE = 10_000   # workers that are found, or their work, before others are served
+SHOWN_AT_ONCE = 2_000    # workers of a part
 
 Found = TypeVar("Found")
+# Of workers in an hour: names, speeds in H/s, reject rates in thousandths.
+HourColumns = tuple[list[str], list[int], list[int]]
 
 log = logging.getLogger(__name__)
-
-
-class WorkerHour(NamedTuple):
-    """What a worker did in an hour."""
-
-    name: str
-    valid_speed: int              # H/s
-    reject_rate_permille: int
 
 
 class Members(NamedTuple):
     """An account's workers at a moment, in the order of their first shares."""
 
-    names: list[str]
-    numbers: np.ndarray           # rising
-    places: np.ndarray            # in `names`, of each number
+    roster: Roster
+    numbers: np.ndarray
+    rising: np.ndarray            # the same, rising
+    places: np.ndarray            # in `numbers`, of each of those
 
 
 class WorkerHours:
@@ -97,25 +95,30 @@ class WorkerHours:
                 for hour, found in await self._account(account, first_hour, last_hour)]
 
     async def of_workers(self, account: int, first_hour: int,
-                         last_hour: int) -> AsyncIterator[tuple[int, list[WorkerHour]]]:
-        """(start in seconds, the workers with a share in the hour) of each hour, oldest first.
+                         last_hour: int) -> AsyncIterator[tuple[int, HourColumns]]:
+        """(start in seconds, columns of the workers with a share in the hour) of each hour, oldest
+        first: in parts, one at least, of SHOWN_AT_ONCE workers or fewer.
 
-        They are those that the account has at the beginning, in the order of their first shares.
+        They are those that the account has at the beginning, in the order of their first shares;
+        one that is dropped meanwhile is left out from then on.
         """
         hours = self._hours(first_hour, last_hour)
         first_in_memory = self._first_in_memory()
         members = await self._members(account)
         filed = await self._filed([hour for hour in hours if hour < first_in_memory])
         for hour in (*filed, *(hour for hour in hours if hour >= first_in_memory)):
-            if hour >= self._first_in_memory():
-                works = self._core.workers.hour_of_workers(members.numbers, hour)
-            else:
+            works = await self._remembered(members, hour)
+            if works is None:
                 # Time may have gone on: then the hour has got its file meanwhile.
-                read = await self._from_files([hour], lambda file: file.workers(members.numbers))
+                read = await self._from_files([hour], lambda file: filed_works(file, members))
                 if hour not in read:
                     continue
                 works = read[hour]
-            yield hour * 3600, await self._in_thread(rows_of, members, *works)
+            for first in range(0, max(len(members.numbers), 1), SHOWN_AT_ONCE):
+                end = first + SHOWN_AT_ONCE
+                yield hour * 3600, members.roster.hour_columns(
+                    first, end, *(column[first:end] for column in works))
+                await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Wait for the files that are being read. May be repeated."""
@@ -197,17 +200,24 @@ class WorkerHours:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def _members(self, account: int) -> Members:
-        workers = self._core.workers
-        while True:
-            minute = workers.minute
-            numbers = workers.workers_of(account, self._now_s())
-            names: list[str] = []
-            # On a new day workers are dropped and their numbers given out again.
-            while len(names) < len(numbers) and workers.minute // 1440 == minute // 1440:
-                names += map(workers.name_of, numbers[len(names):len(names) + NAMES_AT_ONCE])
-                await asyncio.sleep(0)
-            if len(names) == len(numbers):
-                return await self._in_thread(members_of, names, numbers)
+        roster = self._core.workers.roster(account, self._now_s())
+        while not roster.find(FOUND_AT_ONCE):
+            await asyncio.sleep(0)
+        return await self._in_thread(members_of, roster, roster.numbers_of(0, len(roster)))
+
+    async def _remembered(self, members: Members,
+                          hour: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Accepted and rejected work of an account's workers; None where the hour is no longer in
+        memory."""
+        accepted, rejected = (np.empty(len(members.numbers), np.uint64) for _ in range(2))
+        for first in range(0, max(len(members.numbers), 1), FOUND_AT_ONCE):
+            if hour < self._first_in_memory():
+                return None
+            part = slice(first, first + FOUND_AT_ONCE)
+            accepted[part], rejected[part] = self._core.workers.hour_of_workers(
+                members.numbers[part], hour)
+            await asyncio.sleep(0)
+        return accepted, rejected
 
 
 def read_files(folder: HourFolder, hours: Iterable[int], from_file: Callable[[HourFile], Found],
@@ -224,20 +234,17 @@ def read_files(folder: HourFolder, hours: Iterable[int], from_file: Callable[[Ho
     return found, faults
 
 
-def members_of(names: list[str], numbers: list[int]) -> Members:
-    listed = np.array(numbers, np.uint32)
-    places = np.argsort(listed, kind="stable")
-    return Members(names, listed[places], places)
+def members_of(roster: Roster, numbers: np.ndarray) -> Members:
+    # Sorted twice: what picks elements lets nobody else run, sorting does.
+    return Members(roster, numbers, np.sort(numbers), np.argsort(numbers, kind="stable"))
 
 
-def rows_of(members: Members, accepted: np.ndarray, rejected: np.ndarray) -> list[WorkerHour]:
-    """Of those that have work, in the order of the names."""
-    busy = np.flatnonzero(accepted | rejected)
-    busy = busy[np.argsort(members.places[busy])]
-    rows = []
-    # In parts, because the loop stands still while speeds are made.
-    for at in range(0, len(busy), NAMES_AT_ONCE):
-        part = busy[at:at + NAMES_AT_ONCE]
-        rows += [WorkerHour(members.names[place], *speed) for place, speed in zip(
-            members.places[part].tolist(), hour_speeds(accepted[part], rejected[part]))]
-    return rows
+def filed_works(file: HourFile, members: Members) -> tuple[np.ndarray, np.ndarray]:
+    """Accepted and rejected work of an account's workers."""
+    accepted, rejected = (np.empty(len(members.numbers), np.uint64) for _ in range(2))
+    rising = file.workers(members.rising)
+    for first in range(0, len(members.numbers), FOUND_AT_ONCE):
+        part = slice(first, first + FOUND_AT_ONCE)
+        places = members.places[part]
+        accepted[places], rejected[places] = rising[0][part], rising[1][part]
+    return accepted, rejected

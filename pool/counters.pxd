@@ -101,6 +101,7 @@ cdef class Counters:
 
 cdef void window_of(const Sums* sums, int64_t now_minute, int kind, uint32_t length,
                     Window* window) noexcept nogil
+cdef int64_t minute_at(const Sums* sums, int64_t now_s) except -1
 cdef int64_t unit_of(int64_t minute, int kind) noexcept nogil
 cdef uint32_t slot_of(int64_t unit, int kind) noexcept nogil
 cdef bint is_kept(const Sums* sums, int64_t unit, int kind) noexcept nogil

@@ -246,6 +246,13 @@ cdef class Counters:
 
 # -- slots and windows -----------------------------------------------------------------------------
 
+cdef int64_t minute_at(const Sums* sums, int64_t now_s) except -1:
+    """The minute that a read at a moment is of. ValueError for one beyond 32 bits."""
+    if now_s >> 32 != 0:
+        raise ValueError(f"{now_s} s is no time here")
+    return max(now_s // 60, sums.minute)
+
+
 @cython.cdivision(True)
 cdef int64_t unit_of(int64_t minute, int kind) noexcept nogil:
     """The minute, hour or day, counted from 1970-01-01, that holds a minute."""

@@ -147,6 +147,8 @@ cdef struct NameTable:
     wide_t seen_hash
     wide_t group_hash
     wide_t account_hash
+    uint32_t* dropped_s    # by number: what was silent until then was dropped, its last worker
+                           # too; 0: none was, here. No part of the state
 
 
 cdef class WorkerNames:

@@ -45,11 +45,13 @@ cdef class WorkerNames:
         table.workers = <Worker*> room_open(<size_t> WORKER_ROOM * sizeof(Worker))
         table.links = <Link*> room_open(<size_t> WORKER_ROOM * sizeof(Link))
         table.groups = <uint32_t*> room_open(<size_t> WORKER_ROOM * sizeof(uint32_t))
+        table.dropped_s = <uint32_t*> room_open(<size_t> WORKER_ROOM * sizeof(uint32_t))
         table.arena = <char*> room_open(ARENA_ROOM)
         table.accounts = <Account*> room_open(<size_t> ACCOUNT_ROOM * sizeof(Account))
         table.slots = <uint32_t*> room_open(SLOT_ROOM * sizeof(uint32_t))
         if (table.workers is NULL or table.links is NULL or table.groups is NULL
-                or table.arena is NULL or table.accounts is NULL or table.slots is NULL):
+                or table.dropped_s is NULL or table.arena is NULL or table.accounts is NULL
+                or table.slots is NULL):
             raise MemoryError
         room_coarsen(table.workers, COARSE_BYTES, <size_t> WORKER_ROOM * sizeof(Worker))
         table.lowest_free = 1
@@ -60,6 +62,7 @@ cdef class WorkerNames:
         room_close(table.workers, <size_t> WORKER_ROOM * sizeof(Worker))
         room_close(table.links, <size_t> WORKER_ROOM * sizeof(Link))
         room_close(table.groups, <size_t> WORKER_ROOM * sizeof(uint32_t))
+        room_close(table.dropped_s, <size_t> WORKER_ROOM * sizeof(uint32_t))
         room_close(table.arena, ARENA_ROOM)
         room_close(table.accounts, <size_t> ACCOUNT_ROOM * sizeof(Account))
         room_close(table.slots, SLOT_ROOM * sizeof(uint32_t))
@@ -99,6 +102,7 @@ cdef class WorkerNames:
         for number in range(1, table.used + 1):
             if table.workers[number].account != 0 and table.workers[number].last_at_s < limit_s:
                 worker_drop(table, number)
+                table.dropped_s[number] = limit_s
         if table.arena_idle > table.arena_used // 2 + ARENA_SLACK:
             self.compact()
         return count - table.count

@@ -46,5 +46,5 @@ class WorkerLine(NamedTuple):
     valid_speed_24h: int
     reject_rate_24h_permille: int
     last_at_s: int                # of its last share, accepted or not
-    status: int                   # workers.WorkerStatus
+    status: int                   # rosters.WorkerStatus
     group: int                    # 0: none

@@ -1,75 +1,96 @@
-"""Reads the pool's workers (docs/pool-core.md): speeds, lists, counts, work.
+"""Reads the pool's workers (docs/pool-core.md): speeds, hours, work; lists by pool/rosters.
 
 A read changes nothing, and at a moment that time has not reached yet gives what it would give then.
 """
 
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset
 
 from pool.counters cimport (
-    ACCEPTED, ACTIVE_SLOTS, COINS_MAX, DAY, DAYS, FIRST_HOUR, HOUR, HOURS, KEPT_MAX, LOW_BITS,
-    MINUTE, REJECTED, SLOTS, Sums, WorkerColumn, account_work, coin_work, column_get, is_kept,
-    low_bits_of, slot_of, unit_of, window_of, worker_work)
-from pool.share_book cimport DAY_S, SILENT_DAYS
-from pool.wide cimport reject_permille, speed_int, wide_int, wide_join, wide_low, wide_of
-from pool.worker_names cimport NameTable, Worker, account_slot, name_bytes, name_length
+    ACCEPTED, ACTIVE_SLOTS, COINS_MAX, DAY, DAYS, FIRST_HOUR, HOUR, HOURS, KEPT_MAX, MINUTE,
+    REJECTED, SLOTS, Sums, WorkerColumn, account_work, coin_work, column_get, is_kept, low_bits_of,
+    minute_at, slot_of, unit_of, window_of, worker_work)
+from pool.rosters cimport Roster
+from pool.share_book cimport DAY_S
+from pool.wide cimport reject_permille, speed_int, wide_int, wide_join, wide_low
+from pool.worker_names cimport WORKERS_MAX, NameTable, account_slot
 
 import numpy as np
 
-from pool.worker_views import Active, Period, Speed, Speeds, WorkerLine
+from pool.worker_views import Active, Period, Speed, Speeds
 
 cdef extern from * nogil:
     """
+    /* One copy for processors with AVX2, one for all others, where that can be had. */
+    #if defined(__x86_64__) && defined(__GLIBC__)
+    #define FOR_AVX2_TOO __attribute__((target_clones("avx2", "default")))
+    #else
+    #define FOR_AVX2_TOO
+    #endif
+
     /* Into an array of doubles: the speeds of works in 2^-16 over so many seconds. */
-    static void speeds_put(char *speeds, const orebook_wide *works, size_t count, size_t stride,
+    static void speeds_put(void *speeds, const orebook_wide *works, size_t count,
                            uint32_t seconds) {
         for (size_t at = 0; at < count; at++)
-            ((double *) speeds)[at * stride] = speed_double(works[at], seconds);
+            ((double *) speeds)[at] = speed_double(works[at], seconds);
     }
 
-    #define SPEEDS_AT_ONCE 1024
-
-    /* The same of the middles of up to five columns, in 2^16. Their sums have no more than 35 bits:
-       all is exact but the division, and a double of 2^52 + n has n in its lowest bits. Written,
-       and its traps waived, so that compilers take several numbers at a time. */
-    __attribute__((optimize("no-trapping-math")))
-    static void speeds_put_middles(char *speeds, const uint32_t *const *middles, uint32_t columns,
-                                   size_t count, uint32_t seconds) {
+    /* The same of the middles of some columns, in 2^16. Their sums have no more than 35 bits: all
+       is exact but the division, and a double of 2^52 + n has n in its lowest bits. Written, and
+       its traps waived, so that compilers take several numbers at a time. */
+    __attribute__((always_inline, optimize("no-trapping-math")))
+    static inline void speeds_put_of(double *restrict speeds, const uint32_t *const *middles,
+                                     int columns, size_t first, size_t count, uint32_t seconds) {
         const double whole = 4503599627370496.0;
         const double divisor = seconds;
-        uint64_t sums[SPEEDS_AT_ONCE];
-        double values[SPEEDS_AT_ONCE];
-        for (size_t first = 0; first < count; first += SPEEDS_AT_ONCE) {
-            size_t part = count - first < SPEEDS_AT_ONCE ? count - first : SPEEDS_AT_ONCE;
-            for (size_t at = 0; at < part; at++) sums[at] = UINT64_C(0x4330000000000000);
-            for (uint32_t column = 0; column < columns; column++)
-                for (size_t at = 0; at < part; at++) sums[at] += middles[column][first + at];
-            memcpy(values, sums, part * sizeof(double));
-            for (size_t at = 0; at < part; at++) {
-                double speed = (values[at] - whole) * 4294967296.0 / divisor;
-                double near = (speed + whole) - whole;
-                double floor = near - (near > speed ? 1.0 : 0.0);
-                values[at] = speed < whole ? floor : speed;
-            }
-            memcpy((double *) speeds + first, values, part * sizeof(double));
+        const uint32_t *own[5];
+        for (int column = 0; column < columns; column++) own[column] = middles[column] + first;
+        for (size_t at = 0; at < count; at++) {
+            uint64_t sum = UINT64_C(0x4330000000000000);
+            for (int column = 0; column < columns; column++) sum += own[column][at];
+            double value;
+            memcpy(&value, &sum, sizeof(double));
+            double speed = (value - whole) * 4294967296.0 / divisor;
+            double near = (speed + whole) - whole;
+            double floor = near - (near > speed ? 1.0 : 0.0);
+            speeds[at] = speed < whole ? floor : speed;
         }
     }
+
+    /* From a number on; up to five columns: a loop of its own for each count of them. */
+    FOR_AVX2_TOO __attribute__((optimize("no-trapping-math")))
+    static void speeds_put_middles(void *speeds, const uint32_t *const *middles, uint32_t columns,
+                                   size_t first, size_t count, uint32_t seconds) {
+        switch (columns) {
+            case 0: memset(speeds, 0, count * sizeof(double)); return;
+            case 1: speeds_put_of(speeds, middles, 1, first, count, seconds); return;
+            case 2: speeds_put_of(speeds, middles, 2, first, count, seconds); return;
+            case 3: speeds_put_of(speeds, middles, 3, first, count, seconds); return;
+            case 4: speeds_put_of(speeds, middles, 4, first, count, seconds); return;
+            default: speeds_put_of(speeds, middles, 5, first, count, seconds);
+        }
+    }
+
+    /* Whether some cell from a number on is not 0. */
+    static int cells_any(const uint32_t *const *columns, uint32_t count, size_t first,
+                         size_t cells) {
+        uint32_t found = 0;
+        for (uint32_t column = 0; column < count; column++)
+            for (size_t at = first; at < first + cells; at++) found |= columns[column][at];
+        return found != 0;
+    }
     """
-    void speeds_put(char* speeds, const wide_t* works, size_t count, size_t stride,
-                    uint32_t seconds)
-    void speeds_put_middles(char* speeds, const uint32_t** middles, uint32_t columns, size_t count,
-                            uint32_t seconds)
+    void speeds_put(void* speeds, const wide_t* works, size_t count, uint32_t seconds)
+    void speeds_put_middles(void* speeds, const uint32_t** middles, uint32_t columns, size_t first,
+                            size_t count, uint32_t seconds)
+    bint cells_any(const uint32_t** columns, uint32_t count, size_t first, size_t cells)
 
 cdef extern from "Python.h":
-    str name_text "PyUnicode_DecodeUTF8"(const char* at, Py_ssize_t size, const char* errors)
     object memory_of "PyMemoryView_FromMemory"(char* memory, Py_ssize_t size, int flags)
     enum:
         PyBUF_READ
 
-new_line = tuple.__new__
-
 cdef enum:
+    SPEEDS_AT_ONCE = 1024
     HOURS_READ = 24
     DAYS_READ = 30
 
@@ -133,11 +154,6 @@ cdef class Workers(ShareBook):
         """The pool's 30 days before the running one, as `days`."""
         return self.periods_of(ALL, 0, now_s, DAY, DAYS_READ)
 
-    cdef int64_t minute_at(self, int64_t now_s) except -1:
-        if now_s >> 32 != 0:
-            raise ValueError(f"{now_s} s is no time here")
-        return max(now_s // 60, self.counters.sums.minute)
-
     cdef wide_t work_of(self, Owner owner, uint32_t number, int which,
                         const Window* window) noexcept:
         cdef Sums* sums = &self.counters.sums
@@ -159,7 +175,7 @@ cdef class Workers(ShareBook):
         return Speed(speed_int(accepted, window.seconds), reject_permille(accepted, rejected))
 
     cdef object speeds_of(self, Owner owner, uint32_t number, int64_t now_s):
-        cdef int64_t minute = self.minute_at(now_s)
+        cdef int64_t minute = minute_at(&self.counters.sums, now_s)
         cdef Window window
         found = []
         for length in (5, 10, 30):
@@ -171,7 +187,7 @@ cdef class Workers(ShareBook):
     cdef list periods_of(self, Owner owner, uint32_t number, int64_t now_s, int kind,
                          int64_t length):
         cdef Sums* sums = &self.counters.sums
-        cdef int64_t now = unit_of(self.minute_at(now_s), kind)
+        cdef int64_t now = unit_of(minute_at(&self.counters.sums, now_s), kind)
         cdef int64_t unit
         cdef Window window
         found = []
@@ -184,34 +200,37 @@ cdef class Workers(ShareBook):
         """The 5-minute speeds of all workers: an array of whole numbers in 64-bit floats, by
         number, 0 for those that are free."""
         cdef Sums* sums = &self.counters.sums
-        cdef size_t count = <size_t> self.names.table.used + 1
+        cdef uint32_t count = self.names.table.used + 1
         cdef const uint32_t* middles[KEPT_MAX]
+        cdef const uint32_t* edges[KEPT_MAX]
         cdef const WorkerColumn* column
-        cdef uint64_t edges = 0
         cdef uint32_t columns = 0
-        cdef uint32_t at
+        cdef uint32_t edged = 0
+        cdef uint32_t at, first, part
         cdef Window window
-        cdef Listed listed
-        cdef wide_t* works
-        window_of(sums, self.minute_at(now_s), MINUTE, 5, &window)
+        cdef char* shown
+        cdef wide_t[SPEEDS_AT_ONCE] works
+        window_of(sums, minute_at(sums, now_s), MINUTE, 5, &window)
         for at in range(window.count):
             column = &sums.workers[ACCEPTED][window.slots[at]]
-            edges += column.edges
             if column.is_used:
                 middles[columns] = column.middle
                 columns += 1
+            if column.edges != 0:
+                edges[edged] = column.edge
+                edged += 1
         speeds = np.empty(count)
-        if edges == 0:
-            speeds_put_middles(address_of(speeds), middles, columns, count, window.seconds)
-            return speeds
-        works = <wide_t*> malloc(count * sizeof(wide_t))
-        if works is NULL:
-            raise MemoryError
-        listed.numbers = NULL
-        listed.count = <uint32_t> count
-        self.gather(&listed, ACCEPTED, &window, works)
-        speeds_put(address_of(speeds), works, count, 1, window.seconds)
-        free(works)
+        shown = <char*> <size_t> speeds.ctypes.data
+        for first in range(0, count, SPEEDS_AT_ONCE):
+            part = min(count - first, <uint32_t> SPEEDS_AT_ONCE)
+            # A worker with an edge slows its neighbors down, not all.
+            if not cells_any(edges, edged, first, part):
+                speeds_put_middles(shown + 8 * <size_t> first, middles, columns, first, part,
+                                   window.seconds)
+                continue
+            for at in range(part):
+                works[at] = worker_work(sums, ACCEPTED, first + at, &window)
+            speeds_put(shown + 8 * <size_t> first, works, part, window.seconds)
         return speeds
 
     def sums_of_hour(self, int64_t hour):
@@ -292,109 +311,31 @@ cdef class Workers(ShareBook):
 
     # -- an account's workers ----------------------------------------------------------------------
 
+    def roster(self, uint32_t account, int64_t now_s):
+        """A Roster, to read them in slices; none of them is found yet."""
+        return Roster(self, account, now_s)
+
+    cdef Roster whole_roster(self, uint32_t account, int64_t now_s):
+        cdef Roster roster = Roster(self, account, now_s)
+        roster.find(WORKERS_MAX)
+        return roster
+
     def workers_of(self, uint32_t account, int64_t now_s):
-        """Their numbers, in the order of their first shares."""
-        cdef Listed listed
-        cdef uint32_t at
-        self.list_workers(account, now_s, &listed)
-        numbers = [listed.numbers[at] for at in range(listed.count)]
-        free(listed.numbers)
-        return numbers
+        """Their numbers, in the order of their first shares. O(its workers), as the next two."""
+        roster = self.whole_roster(account, now_s)
+        return roster.numbers_of(0, len(roster)).tolist()
 
     def list_of(self, uint32_t account, int64_t now_s, int64_t running_minutes,
                 int64_t stopped_hours):
         """A list of WorkerLine, in the order of their first shares."""
-        cdef Listed listed
-        cdef Window[3] windows
-        cdef wide_t* works
-        cdef uint32_t at
-        cdef int part
-        cdef int64_t minute = self.minute_at(now_s)
-        # What is in the 5 minutes is in the 30 too, and looked at once.
-        window_of(&self.counters.sums, minute, MINUTE, 5, &windows[0])
-        window_of(&self.counters.sums, minute - 5, MINUTE, 25, &windows[1])
-        window_of(&self.counters.sums, minute, HOUR, HOURS_READ, &windows[2])
-        self.list_workers(account, now_s, &listed)
-        works = <wide_t*> malloc((6 * <size_t> listed.count + 1) * sizeof(wide_t))
-        if works is NULL:
-            free(listed.numbers)
-            raise MemoryError
-        for part in range(6):
-            self.gather(&listed, part & 1, &windows[part >> 1],
-                        works + part * <size_t> listed.count)
-        now_s = max(now_s, 60 * minute)
-        lines = [self.line_of(&listed, at, works, now_s, running_minutes, stopped_hours)
-                 for at in range(listed.count)]
-        free(works)
-        free(listed.numbers)
-        return lines
-
-    cdef object line_of(self, const Listed* listed, uint32_t at, const wide_t* works,
-                        int64_t now_s, int64_t running_minutes, int64_t stopped_hours):
-        """A WorkerLine; part of `list_of`, to which `works` belong."""
-        cdef size_t count = listed.count
-        cdef uint32_t number = listed.numbers[at]
-        cdef Worker* worker = self.names.table.workers + number
-        cdef wide_t accepted_5m = works[at]
-        cdef wide_t rejected_5m = works[count + at]
-        cdef wide_t accepted_30m = accepted_5m + works[2 * count + at]
-        cdef wide_t rejected_30m = rejected_5m + works[3 * count + at]
-        cdef wide_t accepted_24h = works[4 * count + at]
-        cdef wide_t rejected_24h = works[5 * count + at]
-        return new_line(WorkerLine, (
-            number, name_text(name_bytes(&worker.key, self.names.table.arena),
-                              name_length(&worker.key), NULL),
-            speed_int(accepted_5m, 300), reject_permille(accepted_5m, rejected_5m),
-            speed_int(accepted_30m, 1800), reject_permille(accepted_30m, rejected_30m),
-            speed_int(accepted_24h, DAY_S), reject_permille(accepted_24h, rejected_24h),
-            worker.last_at_s,
-            status_of(now_s - worker.last_at_s, running_minutes, stopped_hours),
-            self.names.table.groups[number]))
+        roster = self.whole_roster(account, now_s)
+        return roster.lines(0, len(roster), running_minutes, stopped_hours)
 
     def counts_of(self, uint32_t account, int64_t now_s, int64_t running_minutes,
                   int64_t stopped_hours):
         """(running, stopped, invalid): how many workers of an account have each status."""
-        cdef Listed listed
-        cdef uint32_t at
-        cdef uint32_t[4] counts       # by status
-        cdef int64_t age_s
-        memset(counts, 0, sizeof(counts))
-        self.list_workers(account, now_s, &listed)
-        now_s = max(now_s, 60 * self.counters.sums.minute)
-        for at in range(listed.count):
-            age_s = now_s - self.names.table.workers[listed.numbers[at]].last_at_s
-            counts[status_of(age_s, running_minutes, stopped_hours)] += 1
-        free(listed.numbers)
-        return counts[<int> RUNNING], counts[<int> STOPPED], counts[<int> INVALID]
-
-    def hours_of_workers(self, uint32_t account, int64_t now_s):
-        """(numbers, starts in seconds, speeds, reject rates in thousandths): a row for each of an
-        account's workers, a column for each of the 24 hours before the running one."""
-        cdef Listed listed
-        cdef Window window
-        cdef wide_t* works
-        cdef uint32_t at, column
-        cdef int64_t now = unit_of(self.minute_at(now_s), HOUR)
-        cdef int64_t first = max(now - HOURS_READ, <int64_t> 0)
-        self.list_workers(account, now_s, &listed)
-        works = <wide_t*> malloc((2 * <size_t> listed.count + 1) * sizeof(wide_t))
-        if works is NULL:
-            free(listed.numbers)
-            raise MemoryError
-        numbers = [listed.numbers[at] for at in range(listed.count)]
-        speeds = np.empty((listed.count, now - first))
-        rates = np.empty((listed.count, now - first), np.uint16)
-        for column in range(<uint32_t> (now - first)):
-            window_of_unit(&self.counters.sums, first + column, HOUR, &window)
-            self.gather(&listed, ACCEPTED, &window, works)
-            self.gather(&listed, REJECTED, &window, works + listed.count)
-            speeds_put(address_of(speeds) + 8 * column, works, listed.count,
-                       <size_t> (now - first), window.seconds)
-            rates[:, column] = [reject_permille(works[at], works[listed.count + at])
-                                for at in range(listed.count)]
-        free(works)
-        free(listed.numbers)
-        return numbers, [unit * 3600 for unit in range(first, now)], speeds, rates
+        roster = self.whole_roster(account, now_s)
+        return roster.counts(0, len(roster), running_minutes, stopped_hours)
 
     def active_hours(self, uint32_t account, int64_t now_s):
         """Workers with accepted shares in each of the 25 hours to the running one, a list of
@@ -408,7 +349,7 @@ cdef class Workers(ShareBook):
 
     cdef list active_of(self, uint32_t account, int64_t now_s, int kind, int64_t length):
         cdef Sums* sums = &self.counters.sums
-        cdef int64_t now = unit_of(self.minute_at(now_s), kind)
+        cdef int64_t now = unit_of(minute_at(&self.counters.sums, now_s), kind)
         cdef int64_t unit
         cdef Window window
         found = []
@@ -417,50 +358,6 @@ cdef class Workers(ShareBook):
             count = sums.active[slot_of(unit, kind) - FIRST_HOUR].count[account]
             found.append(Active(unit * window.seconds, count if window.count != 0 else 0))
         return found
-
-    cdef int list_workers(self, uint32_t account, int64_t now_s, Listed* listed) except -1:
-        """The workers that an account has at a moment; `listed.numbers` is the caller's to free."""
-        cdef NameTable* table = &self.names.table
-        cdef uint32_t slot = account_slot(table, account)
-        cdef uint32_t number = table.accounts[slot].first
-        cdef int64_t day = unit_of(self.minute_at(now_s), DAY)
-        cdef int64_t limit_s = 0
-        if day > unit_of(self.counters.sums.minute, DAY):
-            limit_s = (day - SILENT_DAYS) * DAY_S
-        listed.count = 0
-        listed.numbers = <uint32_t*> malloc(
-            (<size_t> table.accounts[slot].count + 1) * sizeof(uint32_t))
-        if listed.numbers is NULL:
-            raise MemoryError
-        while number != 0:
-            if table.workers[number].last_at_s >= limit_s:
-                listed.numbers[listed.count] = number
-                listed.count += 1
-            number = table.links[number].next
-        return 0
-
-    cdef void gather(self, const Listed* listed, int which, const Window* window,
-                     wide_t* works) noexcept nogil:
-        """The workers' work of a window, into `works`. Without numbers: of all numbers from 0."""
-        cdef const uint32_t* middles[KEPT_MAX]
-        cdef const WorkerColumn* column
-        cdef uint64_t edges = 0
-        cdef uint32_t columns = 0
-        cdef uint32_t low_bits = LOW_BITS
-        cdef uint32_t at
-        for at in range(window.count):
-            column = &self.counters.sums.workers[which][window.slots[at]]
-            low_bits = low_bits_of(window.slots[at])
-            edges += column.edges
-            if column.is_used:
-                middles[columns] = column.middle
-                columns += 1
-        if edges == 0 and listed.numbers is not NULL:
-            add_middles(middles, columns, listed, low_bits, works)
-            return
-        for at in range(listed.count):
-            works[at] = worker_work(&self.counters.sums, which,
-                                    at if listed.numbers is NULL else listed.numbers[at], window)
 
     # -- work --------------------------------------------------------------------------------------
 
@@ -546,33 +443,6 @@ def period_of(int64_t hour, accepted, rejected):
     return Period(hour * 3600, speed_int(right, 3600), reject_permille(right, wrong))
 
 
-def hour_speeds(const uint64_t[::1] accepted, const uint64_t[::1] rejected):
-    """[(valid speed, reject rate in thousandths)] of works in an hour."""
-    cdef Py_ssize_t at
-    return [(speed_int(wide_of(accepted[at]), 3600),
-             reject_permille(wide_of(accepted[at]), wide_of(rejected[at])))
-            for at in range(len(accepted))]
-
-
-cdef void add_middles(const uint32_t** middles, uint32_t columns, const Listed* listed,
-                      uint32_t low_bits, wide_t* works) noexcept nogil:
-    """Part of `gather`: of columns that have no edges. Their sums have no more than 37 bits."""
-    cdef uint32_t at, column, number
-    cdef uint64_t sum
-    for at in range(listed.count):
-        number = listed.numbers[at]
-        sum = 0
-        for column in range(columns):
-            sum += middles[column][number]
-        works[at] = wide_of(sum << low_bits)
-
-
-cdef int status_of(int64_t age_s, int64_t running_minutes, int64_t stopped_hours) noexcept nogil:
-    if age_s < 60 * running_minutes:
-        return RUNNING
-    return INVALID if age_s >= 3600 * stopped_hours else STOPPED
-
-
 cdef void window_of_unit(const Sums* sums, int64_t unit, int kind, Window* window) noexcept nogil:
     """One minute, hour or day; without a slot where it is not kept."""
     window_of(sums, 0, kind, 0, window)
@@ -586,7 +456,3 @@ cdef uint32_t known_coin(uint32_t coin) except 0:
     if not 1 <= coin <= COINS_MAX:
         raise IndexError(f"there is no coin {coin}")
     return coin
-
-
-cdef char* address_of(array) except NULL:
-    return <char*> <size_t> array.ctypes.data

@@ -53,13 +53,13 @@ OPERATIONS = (
 
 async def worker_list(call: Call) -> object:
     account = call.account("userName")
-    return workers.listed_with_groups(call.core, account.number, now_s(call),
-                                      call.shell.config.pool, call.shell.zone)
+    return await workers.listed_with_groups(call.house, account.number, now_s(call),
+                                            call.shell.config.pool, call.shell.zone)
 
 
 async def worker_summary(call: Call) -> object:
     account = call.account("userName")
-    return workers.summary(call.core, account.number, now_s(call), call.shell.config.pool)
+    return await workers.summary(call.core, account.number, now_s(call), call.shell.config.pool)
 
 
 async def active_hours(call: Call) -> object:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import logging
 import time
+from array import array
 from importlib import resources
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -32,6 +33,8 @@ PREFIX_LENGTH_MAX = 128
 PAGE_MAX = 1_000_000
 DAY_S = 86_400
 UTF8_HTML = "text/html; charset=utf-8"
+# With one of these rights a page says how many workers there are.
+COUNTED = ObserverRight.DASHBOARD | ObserverRight.WORKER
 
 log = logging.getLogger(__name__)
 
@@ -138,17 +141,23 @@ class ObserverPages:
         history = None
         if link.rights & ObserverRight.PROFIT:
             history = await observer_earnings.read(house, link.account, self._now_s(), query.until)
+        counts = await self._counts(link) if link.rights & COUNTED else None
         found = await self._found(link, query) if link.rights & ObserverRight.WORKER else None
         # It may have ended, or show less, since then.
         link = house.core.observers.by_token(token)
         if link is None:
             await house.settled()
             return None, NOT_FOUND
-        html = self._template.render(self._shown(link, query, history, found))
+        html = self._template.render(self._shown(link, query, history, counts, found))
         await house.settled()
         return html, None
 
-    async def _found(self, link, query: Query) -> list[int]:
+    async def _counts(self, link) -> dict[str, int]:
+        """How many workers have each status."""
+        return await observer_view.worker_counts(
+            self._shell.house.core, link.account, self._now_s(), self._shell.config.pool)
+
+    async def _found(self, link, query: Query) -> array:
         """The numbers of the workers that the query asks for."""
         core = self._shell.house.core
         # A worker is known by `account.worker`, too.
@@ -158,7 +167,7 @@ class ObserverPages:
             prefix=query.prefix.removeprefix(f"{name}."), status=query.status)
 
     def _shown(self, link, query: Query, history: observer_earnings.History | None,
-               found: list[int] | None) -> dict[str, object]:
+               counts: dict[str, int] | None, found: array | None) -> dict[str, object]:
         """What the template needs; None for what the link does not show."""
         core, account, now_s = self._shell.house.core, link.account, self._now_s()
         config, zone = self._shell.config.pool, self._shell.zone
@@ -177,15 +186,15 @@ class ObserverPages:
                 core, account, now_s, history,
                 lambda until: query.href(until=until))
             shown["sections"].append("Earnings")
-        if rights & (ObserverRight.DASHBOARD | ObserverRight.WORKER):
-            shown["counts"] = observer_view.worker_counts(core, account, now_s, config)
+        if counts is not None and rights & COUNTED:
+            shown["counts"] = counts
             shown["sections"].append("Workers")
-        if found is not None and rights & ObserverRight.WORKER:
-            shown |= self._workers(account, now_s, query, shown["counts"], found)
+        if counts is not None and found is not None and rights & ObserverRight.WORKER:
+            shown |= self._workers(account, now_s, query, counts, found)
         return shown
 
     def _workers(self, account: int, now_s: int, query: Query, counts: dict[str, int],
-                 found: list[int]) -> dict[str, object]:
+                 found: array) -> dict[str, object]:
         """The list of workers, and the links to its other pages."""
         workers = observer_view.worker_page(
             self._shell.house.core, account, now_s, self._shell.config.pool, self._shell.zone,

@@ -149,7 +149,7 @@ def count_workers(call: Call) -> Answer:
     account = call.account()
 
     async def answer() -> object:
-        return workers.summary(call.core, account, call.now_s(), call.shell.config.pool)
+        return await workers.summary(call.core, account, call.now_s(), call.shell.config.pool)
     return answer
 
 
@@ -157,7 +157,7 @@ def list_workers(call: Call) -> Answer:
     account = call.account()
 
     async def answer() -> object:
-        return workers.listed(call.core, account, call.now_s(), call.shell.config.pool)
+        return await workers.listed(call.house, account, call.now_s(), call.shell.config.pool)
     return answer
 
 

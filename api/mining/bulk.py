@@ -1,15 +1,13 @@
 """Answers too long to be held at once: the hours of all workers, sent as they are read.
 
-An answer may have a row for every worker in each of 744 hours. It is made an hour at a time, in
-slices, and others are served between two of them. Nothing goes out that is not on disk.
+An answer may have a row for every worker in each of 744 hours. It is made in slices, and others are
+served between two of them. Nothing goes out that is not on disk.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import tzinfo
-from itertools import islice
 from json.encoder import encode_basestring as quoted
 
 from aiohttp import web
@@ -19,8 +17,6 @@ from api.mining.speeds import RATE_TEXTS, hour_label
 from api.replies import CONTENT_TYPE, HEADERS
 from engine import House
 
-SLICE_ROWS = 5_000
-
 log = logging.getLogger("orebook")
 
 
@@ -29,18 +25,19 @@ async def worker_hours(house: House, account: int, first_hour: int, last_hour: i
     """The parts of a JSON list: the speed of each of a sub-account's workers in each hour of the
     range in which it had shares. Raises HouseStopped."""
     label, rates, before = hour_label(zone), RATE_TEXTS, "["
-    async for start_s, workers in house.worker_hours.of_workers(account, first_hour, last_hour):
-        at, rows = label(start_s), iter(workers)
-        while texts := [
-                f'{{"worker":{quoted(name)},"{time_field}":"{at}","validSpeed":{valid_speed},'
-                f'"rejectRate":{rates[rate_permille]}}}'
-                for name, valid_speed, rate_permille in islice(rows, SLICE_ROWS)]:
-            part = (before + ",".join(texts)).encode()
-            before = ","
-            # The youngest hours are those of memory.
-            await house.settled()
-            yield part
-            await asyncio.sleep(0)
+    async for start_s, columns in house.worker_hours.of_workers(account, first_hour, last_hour):
+        at = label(start_s)
+        texts = [
+            f'{{"worker":{quoted(name)},"{time_field}":"{at}","validSpeed":{valid_speed},'
+            f'"rejectRate":{rates[rate_permille]}}}'
+            for name, valid_speed, rate_permille in zip(*columns)]
+        if not texts:
+            continue
+        part = (before + ",".join(texts)).encode()
+        before = ","
+        # The youngest hours are those of memory.
+        await house.settled()
+        yield part
     yield b"]" if before == "," else b"[]"
 
 

@@ -5,16 +5,19 @@ one goes along. Nothing here is escaped for a page; names are as their owners wr
 """
 
 import asyncio
+from array import array
 from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
 from api import numbers
 from api.config import Pool
+from api.mining.workers import roster_of, status_counts
 from api.times import FORMAT
 
 WORKERS_PER_PAGE = 200
 LOOKED_AT_ONCE = 5_000                  # workers, some milliseconds
+ANY_STATUS = 0
 MINUTE_S, HOUR_S = 60, 3_600
 # As core.workers numbers them.
 STATUSES = {1: "running", 2: "stopped", 3: "invalid"}
@@ -75,33 +78,29 @@ def dashboard(core, account: int, now_s: int, zone: tzinfo) -> Dashboard:
         top=scale_text(top), middle=scale_text(top, 2))
 
 
-def worker_counts(core, account: int, now_s: int, pool: Pool) -> dict[str, int]:
+async def worker_counts(core, account: int, now_s: int, pool: Pool) -> dict[str, int]:
     """How many workers have each of STATUSES."""
-    counts = core.workers.counts_of(account, now_s, pool.running_minutes, pool.stopped_hours)
-    return dict(zip(STATUSES.values(), counts))
+    return dict(zip(STATUSES.values(), await status_counts(core, account, now_s, pool)))
 
 
 async def fitting_workers(core, account: int, now_s: int, pool: Pool, *, prefix: str,
-                          status: str) -> list[int]:
+                          status: str) -> array:
     """The numbers of the workers whose names begin so, without regard to case, that have this
     status ("": any), in the order of their first shares.
 
     Others are served while it looks, so a number may be another worker's at the end.
     """
-    workers, folded = core.workers, prefix.casefold()
-    numbers = workers.workers_of(account, now_s)
+    roster, folded = await roster_of(core, account, now_s), prefix.casefold()
+    fitting = array("I")
     if not folded and not status:
-        return numbers
-
-    def fits(number: int) -> bool:
-        return (is_of(core, account, number)
-                and status in ("", status_at(core, number, now_s, pool))
-                and (not folded or workers.name_of(number).casefold().startswith(folded)))
-    found: list[int] = []
-    for start in range(0, len(numbers), LOOKED_AT_ONCE):
-        found += filter(fits, numbers[start:start + LOOKED_AT_ONCE])
+        fitting.frombytes(roster.numbers_of(0, len(roster)).tobytes())
+        return fitting
+    asked = next((number for number, name in STATUSES.items() if name == status), ANY_STATUS)
+    for first in range(0, len(roster), LOOKED_AT_ONCE):
+        fitting.extend(roster.fitting(first, first + LOOKED_AT_ONCE, asked, folded,
+                                      pool.running_minutes, pool.stopped_hours))
         await asyncio.sleep(0)
-    return found
+    return fitting
 
 
 def is_of(core, account: int, number: int) -> bool:
@@ -121,7 +120,7 @@ def status_at(core, number: int, now_s: int, pool: Pool) -> str:
     return STATUSES[3 if age_s >= pool.stopped_hours * HOUR_S else 2]
 
 
-def worker_page(core, account: int, now_s: int, pool: Pool, zone: tzinfo, found: list[int],
+def worker_page(core, account: int, now_s: int, pool: Pool, zone: tzinfo, found: array,
                 page: int) -> WorkerPage:
     """A page of the workers of these numbers. A page behind the last is the last."""
     workers, when = core.workers, clock(zone)

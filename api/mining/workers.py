@@ -1,7 +1,8 @@
 """Workers as the dialects of the pool show them: how many there are, each of them, how many worked.
 
-Every call reads `core.workers`. A list may have ten thousand workers, each with six numbers, so its
-JSON is made here, as a text; all else is for `msgspec.json.encode`.
+Every call reads `core.workers`. A list may have all workers there are, each with six numbers. So it
+is read in slices and others are served between two of them; and its JSON is made here, as a text.
+All else is for `msgspec.json.encode`.
 
 Invariant: a list is the JSON that `msgspec` would make of the same workers one by one.
 """
@@ -15,30 +16,56 @@ import msgspec
 
 from api.config import Pool
 from api.mining.speeds import DAY_S, HOUR_S, RATE_TEXTS, day_label, hour_label
+from engine import House
 
-# Nothing else is served while the JSON of so many is made: some 10 ms.
-WORKERS_AT_ONCE = 20_000
+# Workers that are found, counted, or shown while nothing else is served: some milliseconds each.
+FOUND_AT_ONCE = 10_000
+COUNTED_AT_ONCE = 20_000
+SHOWN_AT_ONCE = 1_000
+# Workers of a part that is sent; a list of no more is sent as one.
+PART_WORKERS = 10_000
 MINUTE_S = 60
 MINUTE_FORMAT = "%Y-%m-%d %H:%M:"
 NO_GROUP = "null"
 
-# Of more than WORKERS_AT_ONCE workers: the parts of the JSON, of one moment, to be sent in turn.
+# Of more than PART_WORKERS workers: the parts of the JSON, to be sent in turn.
 Listed = msgspec.Raw | AsyncGenerator[bytes]
+# Of columns, a list for each field of a WorkerLine (pool/worker_views).
+Texts = Callable[[tuple[list, ...]], list[str]]
 
 
-def summary(core, account: int, now_s: int, pool: Pool) -> dict[str, int]:
+async def roster_of(core, account: int, now_s: int):
+    """A Roster (pool/rosters) of all workers that a sub-account has."""
+    roster = core.workers.roster(account, now_s)
+    while not roster.find(FOUND_AT_ONCE):
+        await asyncio.sleep(0)
+    return roster
+
+
+async def status_counts(core, account: int, now_s: int, pool: Pool) -> list[int]:
     """How many workers of a sub-account run, have stopped, and are invalid."""
-    running, stopped, invalid = core.workers.counts_of(
-        account, now_s, pool.running_minutes, pool.stopped_hours)
+    roster, so_far = await roster_of(core, account, now_s), [0, 0, 0]
+    for first in range(0, len(roster), COUNTED_AT_ONCE):
+        if first:
+            await asyncio.sleep(0)
+        more = roster.counts(first, first + COUNTED_AT_ONCE, pool.running_minutes,
+                             pool.stopped_hours)
+        so_far = [before + count for before, count in zip(so_far, more)]
+    return so_far
+
+
+async def summary(core, account: int, now_s: int, pool: Pool) -> dict[str, int]:
+    """The same, by name."""
+    running, stopped, invalid = await status_counts(core, account, now_s, pool)
     return {"running": running, "stopped": stopped, "invalid": invalid}
 
 
-def listed(core, account: int, now_s: int, pool: Pool) -> Listed:
+async def listed(house: House, account: int, now_s: int, pool: Pool) -> Listed:
     """A sub-account's workers in the order of their first shares, as a JSON list: `name`, the
     speeds `speed5m`, `speed30m`, `speed24h`, and `status`."""
     rates = RATE_TEXTS
 
-    def texts(lines: list) -> list[str]:
+    def texts(columns: tuple[list, ...]) -> list[str]:
         return [
             f'{{"name":{quoted(name)},'
             f'"speed5m":{{"validSpeed":{speed_5m},"rejectRate":{rates[rate_5m]}}},'
@@ -46,15 +73,18 @@ def listed(core, account: int, now_s: int, pool: Pool) -> Listed:
             f'"speed24h":{{"validSpeed":{speed_24h},"rejectRate":{rates[rate_24h]}}},'
             f'"status":{status}}}'
             for _, name, speed_5m, rate_5m, speed_30m, rate_30m, speed_24h, rate_24h, _, status, _
-            in lines]
-    return _json_list(_lines(core, account, now_s, pool), texts)
+            in zip(*columns)]
+    return await _json_list(house, account, now_s, pool, texts)
 
 
-def listed_with_groups(core, account: int, now_s: int, pool: Pool, zone: tzinfo) -> Listed:
+async def listed_with_groups(house: House, account: int, now_s: int, pool: Pool,
+                             zone: tzinfo) -> Listed:
     """As `listed`, each with `lastCommitTime` in that zone and its `group`, null without one."""
-    rates, groups, time_of = RATE_TEXTS, _group_texts(core, account), _times(zone)
+    rates, time_of = RATE_TEXTS, _times(zone)
 
-    def texts(lines: list) -> list[str]:
+    def texts(columns: tuple[list, ...]) -> list[str]:
+        # As they are now: one may get another name between two slices.
+        groups = _group_texts(house.core, account)
         return [
             f'{{"name":{quoted(name)},'
             f'"speed5m":{{"validSpeed":{speed_5m},"rejectRate":{rates[rate_5m]}}},'
@@ -64,8 +94,8 @@ def listed_with_groups(core, account: int, now_s: int, pool: Pool, zone: tzinfo)
             f'"group":{groups.get(group, NO_GROUP)}}}'
             for (_, name, speed_5m, rate_5m, speed_30m, rate_30m, speed_24h, rate_24h, last_at_s,
                  status, group)
-            in lines]
-    return _json_list(_lines(core, account, now_s, pool), texts)
+            in zip(*columns)]
+    return await _json_list(house, account, now_s, pool, texts)
 
 
 def online_days(core, account: int, now_s: int, first_day: int | None = None,
@@ -89,23 +119,34 @@ def _counts(periods: Iterable, seconds: int, label: Callable[[int], str], first:
             and (last is None or period.start_s <= last * seconds)]
 
 
-def _lines(core, account: int, now_s: int, pool: Pool) -> list:
-    return core.workers.list_of(account, now_s, pool.running_minutes, pool.stopped_hours)
+async def _json_list(house: House, account: int, now_s: int, pool: Pool, texts: Texts) -> Listed:
+    roster = await roster_of(house.core, account, now_s)
 
+    async def part(first: int) -> bytes:
+        slices = []
+        for at in range(first, min(first + PART_WORKERS, len(roster)), SHOWN_AT_ONCE):
+            if at != first:
+                await asyncio.sleep(0)
+            shown = texts(roster.columns(at, min(at + SHOWN_AT_ONCE, first + PART_WORKERS),
+                                         pool.running_minutes, pool.stopped_hours))
+            # None of a slice may be there any more.
+            if shown:
+                slices.append(",".join(shown).encode())
+        return b",".join(slices)
 
-def _json_list(lines: list, texts: Callable[[list], list[str]]) -> Listed:
-    if len(lines) > WORKERS_AT_ONCE:
-        return _parts(lines, texts)
-    return msgspec.Raw(f"[{','.join(texts(lines))}]".encode())
+    async def parts() -> AsyncGenerator[bytes]:
+        before = b"["
+        for first in range(0, len(roster), PART_WORKERS):
+            if shown := await part(first):
+                # Shares that it counts may have come since the last part.
+                await house.settled()
+                yield before + shown
+                before = b","
+        yield b"]" if before == b"," else b"[]"
 
-
-async def _parts(lines: list, texts: Callable[[list], list[str]]) -> AsyncGenerator[bytes]:
-    before = "["
-    for at in range(0, len(lines), WORKERS_AT_ONCE):
-        yield (before + ",".join(texts(lines[at:at + WORKERS_AT_ONCE]))).encode()
-        before = ","
-        await asyncio.sleep(0)
-    yield b"]"
+    if len(roster) > PART_WORKERS:
+        return parts()
+    return msgspec.Raw(b"[%b]" % await part(0))
 
 
 def _group_texts(core, account: int) -> Mapping[int, str]:

@@ -37,6 +37,11 @@ class Counting:
         self.account = self.cold.must(Kind.ADD_ACCOUNT, username="miner", password_hash=HASH,
                                       phone="13800000000")["account"]
         self.came = []
+        self.settled_at = []
+
+    async def settled(self):
+        """Nothing of it is on a disk."""
+        self.settled_at.append(self.core.seq)
 
     def add(self, at_s, name, accepted, rejected=0, difficulty=1):
         self.cold.ts_ns = max(self.cold.ts_ns, at_s * NS_PER_S)
@@ -150,19 +155,20 @@ def one_by_one(counting, now_s, pool):
 @pytest.mark.parametrize("after_s", [61, 700, HOUR_S, DAY_S - 30, DAY_S + 5 * HOUR_S])
 def test_a_list_is_what_its_workers_are_one_by_one(counting, after_s):
     now_s, pool = NOON_S + 49 * HOUR_S + after_s, Pool()
-    found = read(workers.listed(counting.core, counting.account, now_s, pool))
+    found = read(asyncio.run(workers.listed(counting, counting.account, now_s, pool)))
     assert found == list(one_by_one(counting, now_s, pool))
     counts = {"running": 1, "stopped": 2, "invalid": 3}
-    assert workers.summary(counting.core, counting.account, now_s, pool) == {
+    assert asyncio.run(workers.summary(counting.core, counting.account, now_s, pool)) == {
         name: sum(row["status"] == status for row in found) for name, status in counts.items()}
 
 
 def test_a_list_with_groups_says_when_a_worker_was_last_heard_of(counting):
-    core, now_s, pool = counting.core, NOON_S + 49 * HOUR_S + 61, Pool()
+    now_s, pool = NOON_S + 49 * HOUR_S + 61, Pool()
     group = counting.cold.must(Kind.ADD_GROUP, account=counting.account, name='"四川"')
     counting.cold.must(Kind.SET_WORKER_GROUP, account=counting.account, id=group,
                        workers=[NAMES[1]])
-    rows = read(workers.listed_with_groups(core, counting.account, now_s, pool, BEIJING))
+    rows = read(asyncio.run(
+        workers.listed_with_groups(counting, counting.account, now_s, pool, BEIJING)))
     assert [row.pop("group") for row in rows] == [
         None, {"id": group, "name": '"四川"'}, None, None, None]
     assert [row.pop("lastCommitTime") for row in rows] == [
@@ -170,20 +176,61 @@ def test_a_list_with_groups_says_when_a_worker_was_last_heard_of(counting):
     assert rows == list(one_by_one(counting, now_s, pool))
 
 
+def names_and_speeds(rows):
+    return [(row["name"], row["speed5m"]["validSpeed"]) for row in rows]
+
+
+@pytest.mark.parametrize("find, show", [(1, 1), (2, 3), (7, 5), (100, 100)])
+def test_slices_of_any_size_make_the_same_answer(counting, monkeypatch, find, show):
+    now_s, pool = NOON_S + 49 * HOUR_S + 61, Pool()
+    asked = counting, counting.account, now_s, pool
+    whole = asyncio.run(workers.listed(*asked)), asyncio.run(workers.summary(counting.core,
+                                                                              *asked[1:]))
+    monkeypatch.setattr(workers, "FOUND_AT_ONCE", find)
+    monkeypatch.setattr(workers, "COUNTED_AT_ONCE", show)
+    monkeypatch.setattr(workers, "SHOWN_AT_ONCE", show)
+    assert (asyncio.run(workers.listed(*asked)),
+            asyncio.run(workers.summary(counting.core, *asked[1:]))) == whole
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_list_of_very_many_workers_comes_in_parts(more):
-    """One after the other, of the moment at which it was asked for."""
-    counting, count = Counting(), workers.WORKERS_AT_ONCE + more
-    counting.add_each(NOON_S, [f"w{number}" for number in range(count)])
-    found = workers.listed(counting.core, counting.account, NOON_S + 60, Pool())
-    if more:
-        async def joined(parts):
-            first = await anext(parts)
-            counting.add_each(NOON_S + 61, ["late"])
-            return first + b"".join([part async for part in parts])
-        found = msgspec.Raw(asyncio.run(joined(found)))
-    assert [(row["name"], row["speed5m"]["validSpeed"]) for row in read(found)] == [
-        (f"w{number}", 2**32 * (1 + number % 7) // 300) for number in range(count)]
+    """Of those that there were when it was asked for, each as it is when its part is made; no part
+    goes out before what it shows is on disk."""
+    counting, count = Counting(), 2 * workers.PART_WORKERS * more or workers.PART_WORKERS
+    names = [f"w{number}" for number in range(count)]
+    counting.add_each(NOON_S, names)
+
+    async def asked():
+        found = await workers.listed(counting, counting.account, NOON_S + 60, Pool())
+        if not more:
+            return read(found)
+        parts = [await anext(found)]
+        counting.add_each(NOON_S + 59, ["late", names[0], names[-1]])
+        parts += [part async for part in found]
+        assert counting.settled_at == [counting.core.seq - 1, counting.core.seq]
+        return json.loads(b"".join(parts))
+    shares = [1 + number % 7 for number in range(count)]
+    shares[-1] += 3 * more
+    assert names_and_speeds(asyncio.run(asked())) == [
+        (name, 2**32 * shares // 300) for name, shares in zip(names, shares)]
+
+
+def test_who_is_dropped_before_a_part_is_made_is_not_in_it():
+    counting, count = Counting(), workers.PART_WORKERS + 3
+    names = [f"w{number}" for number in range(count)]
+    counting.add_each(NOON_S, names)
+
+    async def asked(left):
+        found = await workers.listed(counting, counting.account, NOON_S + 60, Pool())
+        counting.add_each(NOON_S + 30 * DAY_S, left)
+        # All others are dropped, and their numbers given out again.
+        counting.add_each(NOON_S + 31 * DAY_S, ["new", "newer"])
+        return [row["name"] for row in json.loads(b"".join([part async for part in found]))]
+    assert asyncio.run(asked(left := [names[5], names[-2]])) == left
+    counting = Counting()
+    counting.add_each(NOON_S, names)
+    assert asyncio.run(asked([])) == []
 
 
 def test_online_workers_are_counted_by_hour_and_by_day_with_the_running_one(counting):

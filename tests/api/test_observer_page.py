@@ -241,7 +241,7 @@ def test_a_list_is_looked_through_in_slices_as_a_whole(farm, monkeypatch):
         for prefix in ("", "RACK1"):
             found = farm.run(observer_view.fitting_workers(
                 core, farm.told.farm, now_s, pool, prefix=prefix, status=status))
-            assert found == [line.number for line in lines
+            assert list(found) == [line.number for line in lines
                              if status in ("", observer_view.STATUSES[line.status])
                              and line.name.startswith(prefix.lower())]
 

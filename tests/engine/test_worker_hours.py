@@ -109,7 +109,8 @@ class Life:
                 assert self.cut(periods) == [
                     (hour * HOUR_S, *counted.worker(account, worker.name, hour))
                     for hour in known], worker.name
-            rows = [part async for part in hours.of_workers(account, 0, FAR)]
+            rows = [(start_s, list(zip(*columns)))
+                    async for start_s, columns in hours.of_workers(account, 0, FAR)]
             assert self.cut(rows) == [
                 (hour * HOUR_S, counted.rows(account, now_s, hour)) for hour in known]
 
@@ -139,7 +140,7 @@ def test_memory_and_files_tell_the_same_as_the_shares(tmp_path):
         assert await hours.of_worker(2, "nobody", 0, FAR) == []
         assert await hours.of_worker(77, "a", 0, FAR) == []
         assert [part async for part in hours.of_workers(77, now - 1, now)] == [
-            ((now - 1) * HOUR_S, [])]
+            ((now - 1) * HOUR_S, ([], [], []))]
         for first, last, count in ((now, now + 5, 0), (now - 1, now, 1), (now - 3, now - 4, 0),
                                    (now - 30, now - 28, 3), (now - 26, now - 22, 5)):
             assert len(await hours.of_worker(2, "a", first, last)) == count

@@ -120,14 +120,16 @@ class PlainWorkers:
 
     def lines(self, account: int, now_s: int, running_minutes: int,
               stopped_hours: int) -> list[WorkerLine]:
-        lines = []
-        for number, worker in self.listed(account, now_s).items():
-            speeds = self.speeds(lambda share: share.worker is worker, now_s)
-            lines.append(WorkerLine(
-                number, worker.name, *speeds.speed_5m, *speeds.speed_30m, *speeds.speed_24h,
-                worker.last_at_s, self.status(worker, now_s, running_minutes, stopped_hours),
-                worker.group))
-        return lines
+        return [self.line(number, worker, now_s, running_minutes, stopped_hours)
+                for number, worker in self.listed(account, now_s).items()]
+
+    def line(self, number: int, worker: PlainWorker, now_s: int, running_minutes: int,
+             stopped_hours: int) -> WorkerLine:
+        speeds = self.speeds(lambda share: share.worker is worker, now_s)
+        return WorkerLine(
+            number, worker.name, *speeds.speed_5m, *speeds.speed_30m, *speeds.speed_24h,
+            worker.last_at_s, self.status(worker, now_s, running_minutes, stopped_hours),
+            worker.group)
 
     def work(self, account: int, coin: int, day: int) -> list[tuple[int, int]]:
         return sorted((epoch, work) for (its, its_day, epoch, owner), work in self.paid.items()

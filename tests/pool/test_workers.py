@@ -3,9 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pool.rosters import WorkerStatus
 from pool.share_book import packed_batch
 from pool.shares import Reason
-from pool.workers import Workers, WorkerStatus
+from pool.workers import Workers
 from tests.pool.plain_workers import DAY_S, HOUR_S, MINUTE_S, ONE, PlainWorkers
 
 DAY = 19_676
@@ -74,10 +75,6 @@ def compare_account(workers: Workers, plain: PlainWorkers, account: int, now_s: 
     assert workers.list_of(account, now_s, 10, 24) == lines
     assert workers.counts_of(account, now_s, 10, 24) == tuple(
         sum(line.status == status for line in lines) for status in WorkerStatus)
-    numbers, starts, speeds, rates = workers.hours_of_workers(account, now_s)
-    assert numbers == list(listed)
-    for row, number in enumerate(numbers):
-        assert list(zip(starts, map(int, speeds[row]), rates[row])) == workers.hours(number, now_s)
 
 
 def compare_work(workers: Workers, plain: PlainWorkers) -> None:

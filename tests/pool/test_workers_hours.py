@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from pool.workers import Workers, hour_speeds, period_of
+from pool.workers import Workers, period_of
 from tests.pool.plain_workers import HOUR_S, ONE, PlainWorkers
 
 START_S = 1_700_000_000
@@ -93,7 +93,6 @@ def test_a_speed_from_an_hours_work_is_the_one_that_the_hours_have(pair):
             hour = period.start_s // HOUR_S
             accepted, rejected = workers.hour_of_workers(asked, hour)
             assert period_of(hour, int(accepted[0]), int(rejected[0])) == period
-            assert hour_speeds(accepted, rejected) == [period[1:]]
     assert len(workers.hours(1, now_s)) == 24
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from pool.share_book import packed_batch
+from pool.shares import Reason
 from pool.worker_views import Active, Period, Speed
 from pool.workers import Workers
 
@@ -270,6 +272,27 @@ def test_groups_are_left_one_by_one_or_all_at_once(workers):
     assert (workers.ungroup(9, 7), workers.check()) == (0, [])
 
 
+@pytest.mark.parametrize("minutes", range(6))
+def test_the_speeds_of_very_many_are_those_of_each(minutes):
+    """Edges here and there: below the middle, and above it."""
+    workers, odd = Workers(), {0: 1, 1_500: ONE - 1, 2_999: 2**55, 1_024: 3}
+    workers.set_epoch(1, 1)
+    names = [(ACCOUNT, f"w{name}".encode()) for name in range(3_000)]
+    for minute in range(minutes):
+        at_s = NOON_S + minute * MINUTE_S
+        rows = [(name, 1, (name % 17 + 1), 0, (1 + name % 3) * ONE, at_s) for name in range(3_000)]
+        if minute % 2:
+            rows += [(name, 1, 1, 0, difficulty, at_s) for name, difficulty in odd.items()]
+        batch = packed_batch(names, rows)
+        assert workers.refusal_of(batch, at_s, bytes(ACCOUNT) + b"\1") == (Reason.OK, 0)
+        workers.take(batch, at_s)
+    now_s = NOON_S + 5 * MINUTE_S
+    expected = [float(workers.speeds(number, now_s).speed_5m.valid_speed)
+                for number in range(1, len(workers) + 1)]
+    assert workers.speeds_5m_all(now_s).tolist() == [0.0, *expected]
+    assert len(expected) == (3_000 if minutes else 0)
+
+
 def test_what_never_had_a_share_is_nothing(workers):
     assert workers.account_speeds(9, NOON_S) == (NOTHING,) * 4
     assert workers.coin_speeds(1_000, NOON_S) == (NOTHING,) * 4
@@ -280,7 +303,6 @@ def test_what_never_had_a_share_is_nothing(workers):
     assert workers.accounts_with_work(1, DAY) == []
     assert (workers.find(9, "rig"), workers.find(ACCOUNT, ""), len(workers)) == (0, 0, 0)
     assert workers.speeds_5m_all(NOON_S).tolist() == [0.0]
-    assert [shape.shape for shape in workers.hours_of_workers(9, NOON_S)[2:]] == [(0, 24)] * 2
     for coin in (0, 1_001):
         with pytest.raises(IndexError):
             workers.coin_speeds(coin, NOON_S)
@@ -288,7 +310,8 @@ def test_what_never_had_a_share_is_nothing(workers):
 
 def test_moments_beyond_32_bits_are_none(workers):
     for call in (workers.all_speeds, workers.all_hours, workers.speeds_5m_all,
-                 lambda now_s: workers.list_of(ACCOUNT, now_s, 10, 24)):
+                 lambda now_s: workers.list_of(ACCOUNT, now_s, 10, 24),
+                 lambda now_s: workers.roster(ACCOUNT, now_s)):
         for now_s in (2**32, -1):
             with pytest.raises(ValueError, match="no time"):
                 call(now_s)

@@ -156,7 +156,7 @@ def test_reading_changes_nothing():
         workers.list_of(3, now_s, 10, 24)
         workers.speeds_5m_all(now_s)
         workers.all_days(now_s)
-        workers.hours_of_workers(3, now_s)
+        workers.roster(3, now_s).find(1)
         workers.work(3, 1, DAY)
         workers.memory()
     assert (workers.dump(), workers.digest()) == before
