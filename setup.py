@@ -21,6 +21,7 @@ MODULES = [
     "pool.shares",
     "pool.share_book",
     "pool.rosters",
+    "pool.share_packing",
     "pool.workers",
     "pool.totals",
     "pool.day_worth",

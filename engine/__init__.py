@@ -17,13 +17,14 @@ from engine.sequencer import HouseStopped, Overloaded, Reply
 from engine.verify import verify as verify_folder
 from engine.views import OrderView
 from engine.worth import pps_of_day
+from pool.share_packing import NumberFault, RowRefused, is_longer_than, packed_rows
 
 __all__ = [
     "Earning", "FeeType", "FolderLocked", "Halt", "HistoryLate", "House", "HouseAccount",
-    "HouseSettings", "HouseStopped", "JournalDamage", "Kind", "LockReason", "ObserverRight",
-    "OrderFlag", "OrderStatus", "OrderType", "OrderView", "Overloaded", "PairStatus", "Reason",
-    "Reply", "Result", "SelfTrade", "Side", "Tif", "What", "WithdrawalStatus", "add_shares",
-    "amend_order", "cancel_all", "cancel_order", "cold", "place_order", "pps_of_day",
-    "rebuild_history", "replay_folder", "replay_trades", "run_lobster", "verify_folder",
-    "write_snapshot",
+    "HouseSettings", "HouseStopped", "JournalDamage", "Kind", "LockReason", "NumberFault",
+    "ObserverRight", "OrderFlag", "OrderStatus", "OrderType", "OrderView", "Overloaded",
+    "PairStatus", "Reason", "Reply", "Result", "RowRefused", "SelfTrade", "Side", "Tif", "What",
+    "WithdrawalStatus", "add_shares", "amend_order", "cancel_all", "cancel_order", "cold",
+    "is_longer_than", "packed_rows", "place_order", "pps_of_day", "rebuild_history",
+    "replay_folder", "replay_trades", "run_lobster", "verify_folder", "write_snapshot",
 ]

@@ -78,6 +78,15 @@ cdef struct Moment:
     uint32_t days_ago         # 0, or 1: the day before the running one
 
 
+# What rows of one coin and moment, one behind the other, bring to sums that they share.
+cdef struct Run:
+    uint32_t coin
+    const Moment* moment
+    wide_t work[2]            # accepted, rejected
+    wide_t hash[2]            # of the workers' columns
+    wide_t account_hash[2]
+
+
 cdef struct Window:
     uint32_t seconds
     uint32_t count
@@ -122,11 +131,9 @@ cdef inline uint32_t low_bits_of(uint32_t slot) noexcept nogil:
 
 
 cdef inline uint64_t column_add(WorkerColumn* column, uint32_t number, uint64_t work,
-                                uint32_t low_bits, wide_t hash) noexcept nogil:
-    """Add work of at least 1 to a worker's sum; the sum after it."""
+                                uint32_t low_bits) noexcept nogil:
+    """Add work of at least 1 to a worker's sum, but to no hash; the sum after it."""
     cdef uint64_t middle
-    column.hash += hash
-    column.is_used = True
     if column.edges == 0 and work & ((<uint64_t> 1 << low_bits) - 1) == 0:
         middle = column.middle[number] + (work >> low_bits)
         if middle >> 32 == 0:
@@ -137,10 +144,8 @@ cdef inline uint64_t column_add(WorkerColumn* column, uint32_t number, uint64_t 
     return column_add_edge(column, number, work, low_bits)
 
 
-cdef inline void account_add(AccountColumn* column, uint32_t account, uint64_t work,
-                             wide_t hash) noexcept nogil:
-    column.hash += hash
-    column.is_used = True
+cdef inline void account_add(AccountColumn* column, uint32_t account,
+                             uint64_t work) noexcept nogil:
     column.low[account] += work
     if column.low[account] < work:
         column.highs += column.high[account] == 0
@@ -154,28 +159,42 @@ cdef inline void active_add(ActiveColumn* column, uint32_t account,
     column.count[account] += 1
 
 
-cdef inline void sums_add(Sums* sums, int which, uint32_t number, uint32_t account, uint32_t coin,
-                          const Moment* moment, uint64_t work, uint64_t coefficient,
+cdef inline void sums_add(Sums* sums, int which, uint32_t number, uint32_t account, Run* run,
+                          uint64_t work, uint64_t coefficient,
                           uint64_t account_coefficient) noexcept nogil:
-    """Add work of at least 1 to a worker's, its account's and a coin's sums of a moment."""
-    cdef wide_t hash = wide_product(work, coefficient)
-    cdef wide_t account_hash = wide_product(work, account_coefficient)
+    """Add work of at least 1 to a worker's and its account's sums, and to a run's."""
+    cdef const Moment* moment = run.moment
     cdef WorkerColumn* workers = sums.workers[which]
     cdef AccountColumn* accounts = sums.accounts[which]
-    cdef wide_t* totals = sums.coins[coin].work[which]
     cdef uint64_t of_hour, of_day
-    column_add(workers + moment.minute, number, work, LOW_BITS, hash)
-    of_hour = column_add(workers + moment.hour, number, work, LOW_BITS, hash)
-    of_day = column_add(workers + moment.day, number, work, DAY_LOW_BITS, hash)
-    account_add(accounts + moment.minute, account, work, account_hash)
-    account_add(accounts + moment.hour, account, work, account_hash)
-    account_add(accounts + moment.day, account, work, account_hash)
-    totals[moment.minute] += wide_of(work)
-    totals[moment.hour] += wide_of(work)
-    totals[moment.day] += wide_of(work)
+    run.work[which] += wide_of(work)
+    run.hash[which] += wide_product(work, coefficient)
+    run.account_hash[which] += wide_product(work, account_coefficient)
+    column_add(workers + moment.minute, number, work, LOW_BITS)
+    of_hour = column_add(workers + moment.hour, number, work, LOW_BITS)
+    of_day = column_add(workers + moment.day, number, work, DAY_LOW_BITS)
+    account_add(accounts + moment.minute, account, work)
+    account_add(accounts + moment.hour, account, work)
+    account_add(accounts + moment.day, account, work)
     if which == ACCEPTED:
         # Sums only grow until they are emptied: only the first share finds one at zero.
         if of_hour == work:
             active_add(&sums.active[moment.hour - FIRST_HOUR], account, account_coefficient)
         if of_day == work:
             active_add(&sums.active[moment.day - FIRST_HOUR], account, account_coefficient)
+
+
+cdef inline void run_add(Sums* sums, int which, Run* run) noexcept nogil:
+    """Add a run's accepted or rejected work, at least 1, to its coin's sums and to the hashes; it
+    has none then."""
+    cdef wide_t* totals = sums.coins[run.coin].work[which]
+    cdef uint32_t[3] slots = [run.moment.minute, run.moment.hour, run.moment.day]
+    cdef uint32_t kind, slot
+    for kind in range(3):
+        slot = slots[kind]
+        totals[slot] += run.work[which]
+        sums.workers[which][slot].hash += run.hash[which]
+        sums.workers[which][slot].is_used = True
+        sums.accounts[which][slot].hash += run.account_hash[which]
+        sums.accounts[which][slot].is_used = True
+    run.work[which] = run.hash[which] = run.account_hash[which] = 0

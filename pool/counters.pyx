@@ -369,9 +369,13 @@ cdef uint64_t column_get(const WorkerColumn* column, uint32_t number,
 cdef uint64_t column_add_edge(WorkerColumn* column, uint32_t number, uint64_t work,
                               uint32_t low_bits) noexcept nogil:
     """`column_add`, where an edge has or may get a value."""
-    cdef uint64_t now = column_get(column, number, low_bits) + work
-    cdef uint32_t edge = <uint32_t> (now & ((<uint64_t> 1 << low_bits) - 1)
-                                     | now >> (32 + low_bits) << low_bits)
+    cdef uint64_t now
+    cdef uint32_t edge
+    # The run that will say so may have begun with this row.
+    column.is_used = True
+    now = column_get(column, number, low_bits) + work
+    edge = <uint32_t> (now & ((<uint64_t> 1 << low_bits) - 1)
+                       | now >> (32 + low_bits) << low_bits)
     column.middle[number] = <uint32_t> (now >> low_bits)
     # An edge that stays 0 is not written to: its page may have no memory.
     if edge != column.edge[number]:

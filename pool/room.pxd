@@ -34,10 +34,11 @@ cdef extern from * nogil:
         return at + before;
     }
 
-    /* Let the large pages that lie wholly in a part be such, when they are first written to. */
+    /* Let the large pages of a part be such, when they are first written to; the last one too
+       where three quarters of it lie in there. */
     static inline void room_coarsen(void *at, size_t from, size_t to) {
         from = (from + ROOM_LARGE_PAGE - 1) & ~(ROOM_LARGE_PAGE - 1);
-        to &= ~(ROOM_LARGE_PAGE - 1);
+        to = (to + ROOM_LARGE_PAGE / 4) & ~(ROOM_LARGE_PAGE - 1);
         if (from < to) (void) madvise((char *) at + from, to - from, MADV_HUGEPAGE);
     }
 

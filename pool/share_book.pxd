@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from pool.counters cimport COINS_MAX, Counters, Moment
+from pool.counters cimport COINS_MAX, Counters, Moment, Run
 from pool.shares cimport Batch, Brought, Refusal
 from pool.work cimport Sheet, Work
 from pool.worker_names cimport WorkerNames
@@ -12,6 +12,11 @@ cdef enum:
     MINUTES_BACK = 12
     DAY_S = 86400
     SILENT_DAYS = 30
+
+
+cdef struct Found:
+    uint32_t number          # of the worker; 0: there is none
+    uint32_t account         # slot; 0: the account has none
 
 
 cdef class ShareBook:
@@ -26,7 +31,7 @@ cdef class ShareBook:
     cdef Batch batch
     cdef Brought brought
     cdef uint32_t* name_at                # in the batch, by the name's place
-    cdef uint32_t* numbers                # of the workers, by the name's place; 0: there is none
+    cdef Found* found                     # by the name's place
     cdef uint32_t room                    # for names
     cdef uint32_t unknown_names
     cdef uint32_t unknown_accounts        # names whose account has no worker yet
@@ -48,5 +53,7 @@ cdef class ShareBook:
     cdef bint fits_day(self, int which, int64_t today, uint32_t days_ago) except -1
     cdef int prepare(self, int64_t ts_s) except -1
     cdef void apply_rows(self, uint32_t ts_s) noexcept
+    cdef Found bring(self, uint32_t place) noexcept
+    cdef void end_run(self, Run* run) noexcept nogil
     cdef void look_ahead(self, uint32_t at, uint32_t now_minute, uint32_t ts_s) noexcept nogil
     cdef int load_into(self, bytes dumped) except -1

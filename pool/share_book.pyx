@@ -7,19 +7,20 @@ checked. Those of the state are in worker_names, counters and work (`check`).
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
 
 from pool.counters cimport (
     ACCEPTED, ACTIVE_SLOTS, DAY, DAY_LOW_BITS, FIRST_DAY, HOUR, MINUTE, REJECTED, SLOTS, CoinSums,
-    Sums, column_get, is_kept, slot_of, sums_add, unit_of)
+    Run, Sums, column_get, is_kept, run_add, slot_of, sums_add, unit_of)
 from pool.room cimport Reader, read_ahead
 from pool.shares cimport (
     MALFORMED, OK, TOO_LARGE, TOO_MANY_ACCOUNTS, TOO_MANY_EPOCHS, TOO_MANY_WORKERS, BAD_NAME,
     UNKNOWN_ACCOUNT, Row, account_at, batch_open, name_is_good, names_claimed, rows_check)
 from pool.wide cimport coefficient_of, wide_high, wide_of, wide_t
-from pool.work cimport SHEETS_MAX, paid_day, sheet_add
+from pool.work cimport SHEETS_MAX, Sheet, paid_day
 from pool.worker_names cimport (
     ACCOUNTS_MAX, WORKERS_MAX, NameKey, NameTable, account_slot, find_or_add, guessed_worker,
-    hash_of, index_home, name_key_of, worker_find, worker_seen)
+    hash_of, index_home, name_key_of, worker_find, worker_is, worker_seen)
 
 import struct
 
@@ -33,8 +34,9 @@ cdef extern from "Python.h":
         PyBUF_READ
 
 cdef enum:
-    STRIDE = 12            # rows between two steps of reading ahead
-    NAMES_AT_ONCE = 32
+    ROWS_AHEAD = 16        # between reading ahead for a row and adding it
+    NAMES_AHEAD = 16       # between two steps of finding a name's worker
+    NAMES_UNDERWAY = 64    # a power of two, more than twice as many
     COLUMNS = 4 * SLOTS + ACTIVE_SLOTS
 
 COUNTS = struct.Struct("<qIIII")    # minute, numbers used, workers, accounts, last coin
@@ -64,7 +66,7 @@ cdef class ShareBook:
 
     def __dealloc__(self):
         free(self.name_at)
-        free(self.numbers)
+        free(self.found)
 
     def __len__(self):
         return self.names.table.count
@@ -169,36 +171,47 @@ cdef class ShareBook:
             room *= 2
         self.room = 0
         self.name_at = <uint32_t*> resized(self.name_at, <size_t> room * sizeof(uint32_t))
-        self.numbers = <uint32_t*> resized(self.numbers, <size_t> room * sizeof(uint32_t))
+        self.found = <Found*> resized(self.found, <size_t> room * sizeof(Found))
         self.room = room
         return 0
 
     cdef void resolve(self) noexcept:
-        """Find the workers of the batch's names. Each of some looks only at memory that was asked
-        for while the one before was looked at."""
+        """Find the workers of the batch's names, in three steps with other names between them: each
+        looks only at memory that the one before asked for."""
         cdef NameTable* table = &self.names.table
-        cdef uint32_t[NAMES_AT_ONCE] hashes, slots
-        cdef NameKey[NAMES_AT_ONCE] keys
-        cdef uint32_t first, step, count
-        cdef const char* at
+        cdef uint32_t[NAMES_UNDERWAY] hashes, guesses
+        cdef NameKey[NAMES_UNDERWAY] keys
+        cdef uint32_t count = self.batch.name_count
+        cdef uint32_t step, at, place
+        cdef const char* name
+        cdef Found* found
         self.unknown_names = self.unknown_accounts = 0
-        for first in range(0, self.batch.name_count, NAMES_AT_ONCE):
-            count = min(<uint32_t> NAMES_AT_ONCE, self.batch.name_count - first)
-            for step in range(count):
-                at = self.batch.start + self.name_at[first + step]
-                slots[step] = account_slot(table, account_at(at))
+        for step in range(count + 2 * NAMES_AHEAD):
+            if step < count:
+                place = step % NAMES_UNDERWAY
+                name = self.batch.start + self.name_at[step]
+                self.found[step].account = account_slot(table, account_at(name))
                 # Rows follow the names, so there is something to read behind each.
-                keys[step] = name_key_of(at + 5, <uint8_t> at[4])
-                hashes[step] = hash_of(table, slots[step], &keys[step], at + 5)
-                read_ahead(table.index + index_home(table, hashes[step]))
-            for step in range(count):
-                read_ahead(table.workers + guessed_worker(table, hashes[step]))
-            for step in range(count):
-                at = self.batch.start + self.name_at[first + step]
-                self.numbers[first + step] = 0 if slots[step] == 0 else worker_find(
-                    table, slots[step], &keys[step], at + 5, hashes[step])
-                self.unknown_names += self.numbers[first + step] == 0
-                self.unknown_accounts += slots[step] == 0
+                keys[place] = name_key_of(name + 5, <uint8_t> name[4])
+                hashes[place] = hash_of(table, self.found[step].account, &keys[place], name + 5)
+                read_ahead(table.index + index_home(table, hashes[place]))
+            if NAMES_AHEAD <= step < count + NAMES_AHEAD:
+                place = (step - NAMES_AHEAD) % NAMES_UNDERWAY
+                guesses[place] = guessed_worker(table, hashes[place])
+                read_ahead(table.workers + guesses[place])
+            if step >= 2 * NAMES_AHEAD:
+                at = step - 2 * NAMES_AHEAD
+                place = at % NAMES_UNDERWAY
+                found = self.found + at
+                name = self.batch.start + self.name_at[at]
+                found.number = guesses[place]
+                if found.account == 0:
+                    found.number = 0
+                elif not worker_is(table, found.number, found.account, &keys[place], name + 5):
+                    found.number = worker_find(table, found.account, &keys[place], name + 5,
+                                               hashes[place])
+                self.unknown_names += found.number == 0
+                self.unknown_accounts += found.account == 0
 
     cdef uint32_t over_limit(self, int64_t ts_s) except 0:
         """The limit that the batch would break, as it stands once time is `ts_s`; else OK."""
@@ -219,11 +232,12 @@ cdef class ShareBook:
         cdef NameTable* table = &self.names.table
         cdef int64_t limit_s = 0
         cdef uint64_t count = self.unknown_names
-        cdef uint32_t at
+        cdef uint32_t at, number
         if ts_s // DAY_S > unit_of(self.counters.sums.minute, DAY):
             limit_s = (ts_s // DAY_S - SILENT_DAYS) * DAY_S
         for at in range(self.batch.name_count):
-            if self.numbers[at] != 0 and table.workers[self.numbers[at]].last_at_s < limit_s:
+            number = self.found[at].number
+            if number != 0 and table.workers[number].last_at_s < limit_s:
                 count += 1
         for at in range(1, table.used + 1):
             if table.workers[at].account != 0 and table.workers[at].last_at_s >= limit_s:
@@ -282,7 +296,7 @@ cdef class ShareBook:
             row = self.batch.rows + at
             if (row.at_s < today * DAY_S) != (days_ago == 1):
                 continue
-            number = self.numbers[row.name]
+            number = self.found[row.name].number
             work = row.difficulty * (row.rejected if which == REJECTED else row.accepted)
             before = works[number]
             if before == 0 and number != 0 and is_kept(sums, today - days_ago, DAY):
@@ -338,67 +352,87 @@ cdef class ShareBook:
 
     cdef void apply_rows(self, uint32_t ts_s) noexcept:
         """Add all rows; nothing can fail from here on."""
-        cdef NameTable* table = &self.names.table
         cdef Sums* sums = &self.counters.sums
         cdef uint32_t now_minute = ts_s // 60
-        cdef uint32_t at, number, account, at_s
-        cdef uint64_t coefficient, account_coefficient, work
+        cdef uint32_t at, at_s, back
+        cdef uint64_t coefficient, account_coefficient
         cdef const Row* row
-        cdef const Moment* moment
-        cdef const char* name
+        cdef Found found
+        cdef Run run
+        memset(&run, 0, sizeof(Run))
+        run.moment = self.moments
         for at in range(self.batch.row_count):
             self.look_ahead(at, now_minute, ts_s)
             row = self.batch.rows + at
-            number = self.numbers[row.name]
-            if number == 0:
-                name = self.batch.start + self.name_at[row.name]
-                number = find_or_add(table, account_at(name), name + 5, <uint8_t> name[4])
-                self.numbers[row.name] = number
-            account = table.workers[number].account
+            found = self.found[row.name]
+            if found.number == 0:
+                found = self.bring(row.name)
             at_s = min(row.at_s, ts_s)
-            moment = &self.moments[now_minute - at_s // 60]
-            coefficient = coefficient_of(number)
-            account_coefficient = coefficient_of(account)
-            worker_seen(table, number, at_s, coefficient)
+            back = now_minute - at_s // 60
+            if row.coin != run.coin or self.moments + back != run.moment:
+                self.end_run(&run)
+                run.coin = row.coin
+                run.moment = self.moments + back
+            coefficient = coefficient_of(found.number)
+            account_coefficient = coefficient_of(found.account)
+            worker_seen(&self.names.table, found.number, at_s, coefficient)
             if row.accepted != 0:
-                work = row.accepted * row.difficulty
-                sums_add(sums, ACCEPTED, number, account, row.coin, moment, work, coefficient,
-                         account_coefficient)
-                sheet_add(self.sheet_of[moment.days_ago][row.coin], account, work,
-                          account_coefficient)
-                if moment.days_ago != 0 and self.is_moved[row.coin]:
-                    sums.coins[row.coin].moved[self.moments[0].day - FIRST_DAY] += wide_of(work)
+                sums_add(sums, ACCEPTED, found.number, found.account, &run,
+                         row.accepted * row.difficulty, coefficient, account_coefficient)
+                self.sheet_of[run.moment.days_ago][row.coin].work[found.account] += (
+                    row.accepted * row.difficulty)
             if row.rejected != 0:
-                sums_add(sums, REJECTED, number, account, row.coin, moment,
+                sums_add(sums, REJECTED, found.number, found.account, &run,
                          row.rejected * row.difficulty, coefficient, account_coefficient)
+        self.end_run(&run)
+
+    cdef Found bring(self, uint32_t place) noexcept:
+        """The worker of a name that had none, nor its account perhaps, when the batch came."""
+        cdef NameTable* table = &self.names.table
+        cdef const char* name = self.batch.start + self.name_at[place]
+        cdef Found found
+        found.number = find_or_add(table, account_at(name), name + 5, <uint8_t> name[4])
+        found.account = table.workers[found.number].account
+        self.found[place] = found
+        return found
+
+    cdef void end_run(self, Run* run) noexcept nogil:
+        """Add what a run has in common, and let it be empty."""
+        cdef Sums* sums = &self.counters.sums
+        cdef Sheet* sheet
+        if run.work[ACCEPTED] != 0:
+            sheet = self.sheet_of[run.moment.days_ago][run.coin]
+            sheet.total += run.work[ACCEPTED]
+            sheet.hash += run.account_hash[ACCEPTED]
+            if run.moment.days_ago != 0 and self.is_moved[run.coin]:
+                sums.coins[run.coin].moved[self.moments[0].day - FIRST_DAY] += run.work[ACCEPTED]
+            run_add(sums, ACCEPTED, run)
+        if run.work[REJECTED] != 0:
+            run_add(sums, REJECTED, run)
 
     cdef void look_ahead(self, uint32_t at, uint32_t now_minute, uint32_t ts_s) noexcept nogil:
-        """Ask for the memory of two later rows: of one its worker's, of a nearer one, whose worker
-        is there by now, its account's."""
+        """Ask for the memory of a later row, and for a row that is later still."""
         cdef Sums* sums = &self.counters.sums
         cdef const Row* row
         cdef const Moment* moment
-        cdef uint32_t number, account
+        cdef Found found
         cdef int which
-        if at + 2 * STRIDE < self.batch.row_count:
-            row = self.batch.rows + at + 2 * STRIDE
-            number = self.numbers[row.name]
-            moment = &self.moments[now_minute - min(row.at_s, ts_s) // 60]
-            read_ahead(self.names.table.workers + number)
-            for which in range(1 + (row.rejected != 0)):
-                read_ahead(sums.workers[which][moment.minute].middle + number)
-                read_ahead(sums.workers[which][moment.hour].middle + number)
-                read_ahead(sums.workers[which][moment.day].middle + number)
-        if at + STRIDE < self.batch.row_count:
-            row = self.batch.rows + at + STRIDE
-            account = self.names.table.workers[self.numbers[row.name]].account
-            moment = &self.moments[now_minute - min(row.at_s, ts_s) // 60]
-            for which in range(1 + (row.rejected != 0)):
-                read_ahead(sums.accounts[which][moment.minute].low + account)
-                read_ahead(sums.accounts[which][moment.hour].low + account)
-                read_ahead(sums.accounts[which][moment.day].low + account)
-            if row.accepted != 0:
-                read_ahead(self.sheet_of[moment.days_ago][row.coin].work + account)
+        read_ahead(self.batch.rows + at + 2 * ROWS_AHEAD)
+        if at + ROWS_AHEAD >= self.batch.row_count:
+            return
+        row = self.batch.rows + at + ROWS_AHEAD
+        found = self.found[row.name]
+        moment = &self.moments[now_minute - min(row.at_s, ts_s) // 60]
+        read_ahead(self.names.table.workers + found.number)
+        for which in range(1 + (row.rejected != 0)):
+            read_ahead(sums.workers[which][moment.minute].middle + found.number)
+            read_ahead(sums.workers[which][moment.hour].middle + found.number)
+            read_ahead(sums.workers[which][moment.day].middle + found.number)
+            read_ahead(sums.accounts[which][moment.minute].low + found.account)
+            read_ahead(sums.accounts[which][moment.hour].low + found.account)
+            read_ahead(sums.accounts[which][moment.day].low + found.account)
+        if row.accepted != 0:
+            read_ahead(self.sheet_of[moment.days_ago][row.coin].work + found.account)
 
     def add(self, uint32_t account, str name not None, coin, difficulty, accepted, rejected,
             at_s, ts_s):

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
+from pool.room cimport read_ahead
 from pool.wide cimport wide_product
 from pool.worker_names cimport NAME_BYTES_MAX
 
@@ -10,6 +11,7 @@ cdef enum:
     HEAD_BYTES = 8
     NAME_HEAD_BYTES = 5
     DAY_S = 86400
+    BYTES_AHEAD = 1024       # of what is looked at from its beginning to its end
 
 if sizeof(Row) != 32:
     raise ImportError(f"a row has {sizeof(Row)} bytes, not 32")
@@ -30,6 +32,7 @@ cdef bint batch_open(const char* start, size_t size, Batch* batch,
     for name in range(batch.name_count):
         if size - at < NAME_HEAD_BYTES:
             return False
+        read_ahead(start + at + BYTES_AHEAD)
         name_at[name] = <uint32_t> at
         at += NAME_HEAD_BYTES + <uint8_t> start[at + 4]
         if at > size:
@@ -100,6 +103,7 @@ cdef Refusal rows_check(const Batch* batch, const uint32_t* epochs, int64_t now_
     refusal.place = 0
     for at in range(batch.row_count):
         row = batch.rows + at
+        read_ahead(<const char*> row + BYTES_AHEAD)
         refusal.reason = row_check(row, batch.name_count, epochs, now_s)
         if refusal.reason != OK:
             refusal.place = at

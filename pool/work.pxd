@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from pool.counters cimport COINS_MAX, Sums
 from pool.room cimport Reader
-from pool.wide cimport wide_of, wide_product, wide_t
+from pool.wide cimport wide_t
 from pool.worker_names cimport NameTable
 
 cdef enum:
@@ -46,13 +46,6 @@ cdef class Work:
     cdef object digest_parts(self)
     cdef list check(self, const Sums* sums, NameTable* names)
     cdef list day_faults(self, dict totals, const Sums* sums, uint32_t coin, int64_t day)
-
-
-cdef inline void sheet_add(Sheet* sheet, uint32_t account, uint64_t work,
-                           uint64_t coefficient) noexcept nogil:
-    sheet.work[account] += work
-    sheet.total += wide_of(work)
-    sheet.hash += wide_product(work, coefficient)
 
 
 cdef inline int64_t paid_day(const int64_t* closed, uint32_t coin, int64_t day) noexcept nogil:

@@ -25,15 +25,15 @@ cdef extern from * nogil:
 
     /* 24 bytes from `name` on must be there to be read, however short it is. */
     static inline orebook_name_key name_key_of(const char *name, uint32_t length) {
+        static const uint64_t ones_then_zeros[6] = {
+            ~UINT64_C(0), ~UINT64_C(0), ~UINT64_C(0), 0, 0, 0};
         orebook_name_key key = {{length, 0, 0}};
-        uint64_t words[3];
+        uint64_t words[3], mask[3];
         if (length > NAME_SHORT_MAX) return key;
+        /* Without a branch that depends on the length: nobody can guess it. */
         memcpy(words, name, sizeof(words));
-        for (int at = 0; at < 3; at++) {
-            int64_t bytes = (int64_t) length - 8 * at;
-            words[at] &= bytes >= 8 ? ~UINT64_C(0) : bytes <= 0 ? 0
-                : (UINT64_C(1) << (8 * bytes)) - 1;
-        }
+        memcpy(mask, (const char *) ones_then_zeros + sizeof(mask) - length, sizeof(mask));
+        for (int at = 0; at < 3; at++) words[at] &= mask[at];
         key.word[0] |= words[0] << 8;
         key.word[1] = words[0] >> 56 | words[1] << 8;
         key.word[2] = words[1] >> 56 | words[2] << 8;
@@ -105,6 +105,7 @@ cdef enum:
     NUMBER_BITS = 23           # of an index entry; above them a tag, the hash's lowest bits
     NUMBER_MASK = (1 << NUMBER_BITS) - 1
     TAG_MASK = (1 << (32 - NUMBER_BITS)) - 1
+    GUESSES = 4                # entries that are looked at for reading ahead
 
 
 cdef struct Worker:
@@ -196,12 +197,20 @@ cdef inline uint32_t index_mask(NameTable* table) noexcept nogil:
 cdef inline uint32_t guessed_worker(NameTable* table, uint32_t hash) noexcept nogil:
     """The worker whose tag is right in the entries next to the home, for reading ahead; or 0."""
     cdef uint32_t at = index_home(table, hash)
+    cdef uint32_t guess = 0
     cdef uint32_t step, entry
-    for step in range(4):
-        entry = table.index[(at + step) & index_mask(table)]
-        if entry == 0 or entry >> NUMBER_BITS == hash & TAG_MASK:
-            return entry & NUMBER_MASK
-    return 0
+    # All of them, the nearest last: where it lies, no branch could foretell.
+    for step in range(GUESSES):
+        entry = table.index[(at + (GUESSES - 1 - step)) & index_mask(table)]
+        guess = entry if entry >> NUMBER_BITS == hash & TAG_MASK else guess
+    return guess & NUMBER_MASK
+
+
+cdef inline bint worker_is(NameTable* table, uint32_t number, uint32_t account,
+                           const NameKey* key, const char* name) noexcept nogil:
+    """Whether a worker is that of the account in a slot with that name; no free number is."""
+    cdef Worker* worker = table.workers + number
+    return worker.account == account and name_matches(&worker.key, table.arena, key, name)
 
 
 cdef inline uint32_t worker_find(NameTable* table, uint32_t account, const NameKey* key,
@@ -209,14 +218,12 @@ cdef inline uint32_t worker_find(NameTable* table, uint32_t account, const NameK
     """The number of a worker of the account in a slot; 0 where there is none."""
     cdef uint32_t at = index_home(table, hash)
     cdef uint32_t entry
-    cdef Worker* worker
     while True:
         entry = table.index[at]
         if entry == 0:
             return 0
-        worker = table.workers + (entry & NUMBER_MASK)
-        if (entry >> NUMBER_BITS == hash & TAG_MASK and worker.account == account
-                and name_matches(&worker.key, table.arena, key, name)):
+        if (entry >> NUMBER_BITS == hash & TAG_MASK
+                and worker_is(table, entry & NUMBER_MASK, account, key, name)):
             return entry & NUMBER_MASK
         at = (at + 1) & index_mask(table)
 

@@ -25,7 +25,7 @@ cdef enum:
     RUN_MAX = 256
     ARENA_SLACK = 65536
     # From here on an array has large pages: what the last one wastes is little then.
-    COARSE_BYTES = 1 << 23
+    COARSE_BYTES = 1 << 21
 
 if sizeof(Worker) != 32 or sizeof(Link) != 8 or sizeof(Account) != 16:
     raise ImportError(f"a worker has {sizeof(Worker)} bytes, not 32; its links {sizeof(Link)},"

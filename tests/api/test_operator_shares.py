@@ -127,17 +127,29 @@ NOT_ZERO_TO_32_BITS = "must be a whole number from 0 to 4294967295"
     ({"difficulty": "1e999999999"}, "difficulty: is too large"),
     ({"difficulty": "NaN"}, "difficulty: must be a number"),
     ({"difficulty": "x"}, "difficulty: must be a number"),
+    ({"difficulty": "1_000"}, "difficulty: must be a number"),
+    ({"difficulty": " 5"}, "difficulty: must be a number"),
+    ({"difficulty": "5\n"}, "difficulty: must be a number"),
+    ({"difficulty": "\uff15"}, "difficulty: must be a number"),
+    ({"difficulty": ""}, "difficulty: must be a number"),
+    ({"difficulty": "Infinity"}, "difficulty: must be a number"),
+    ({"difficulty": None}, "difficulty: must be a number"),
+    ({"difficulty": [1]}, "difficulty: must be a number"),
     ({"difficulty": True}, "difficulty: must be a number"),
     ({"difficulty": ...}, "difficulty: is missing"),
     ({"accepted": -1}, f"accepted: {NOT_ZERO_TO_32_BITS}"),
     ({"accepted": 2**32}, f"accepted: {NOT_ZERO_TO_32_BITS}"),
+    ({"accepted": 2**63}, f"accepted: {NOT_ZERO_TO_32_BITS}"),
+    ({"accepted": None}, f"accepted: {NOT_ZERO_TO_32_BITS}"),
     ({"accepted": 1.5}, f"accepted: {NOT_ZERO_TO_32_BITS}"),
     ({"accepted": ...}, "accepted: is missing"),
     ({"accepted": 0, "rejected": 0}, "accepted: no share"),
     ({"rejected": "1"}, f"rejected: {NOT_ZERO_TO_32_BITS}"),
     ({"rejected": ...}, "rejected: is missing"),
     ({"difficulty": 2**47, "accepted": 2**32 - 1}, "difficulty: is too large for so many shares"),
-    ({"at": "now"}, "at: must be a number"), ({"at": -1}, "at: must be Unix seconds"),
+    ({"at": "now"}, "at: must be a number"), ({"at": "1"}, "at: must be a number"),
+    ({"at": None}, "at: must be a number"), ({"at": 2**32}, "at: must be Unix seconds"),
+    ({"at": 2**63}, "at: must be Unix seconds"), ({"at": -1}, "at: must be Unix seconds"),
     ({"at": 1e300}, "at: must be Unix seconds"), ({"at": ...}, "at: is missing"),
     ({"at": late}, "at: more than 600 s ago"),
     ({"at": ahead}, "at: more than 600 s ago, or more than 60 s ahead"),
@@ -212,6 +224,25 @@ def test_ten_thousand_rows_are_one_call_and_no_row_more(door):
     door.denied(INPUT, "rows: must be 1 to 10,000", "POST", "shares", [*rows, row()])
     count = sum(20 * (1 + number % 3) for number in range(0, 10_000, 500))
     assert work_of(door, "farm", "many-0")[0] == count << 16
+
+
+def test_a_list_that_is_far_too_long_is_refused_in_both_notations(door):
+    rows = [row()] * 100_000
+    for body, headers in ((json.dumps(rows, separators=(",", ":")).encode(), {}),
+                          (json.dumps({"rows": rows}, separators=(",", ":")).encode(), {}),
+                          (msgpack.packb(rows), PACKED), (msgpack.packb({"rows": rows}), PACKED)):
+        door.denied(INPUT, "rows: must be 1 to 10,000" if len(body) <= 8 << 20
+                    else "body: is too large", "POST", "shares", body, headers)
+
+
+def test_a_large_body_of_few_rows_is_taken(door):
+    """What a body has of brackets and commas within strings says nothing of its length."""
+    worker = '",[{' * 16
+    rows = [row(worker=f"farm.{worker}", rejected=0)] * 10_000
+    body = json.dumps(rows, indent=8).encode()
+    assert 2 << 20 < len(body) < 8 << 20
+    assert door.granted("POST", "shares", body)["rows"] == 10_000
+    assert work_of(door, "farm", worker) == (200_000 * 65536 << 16, 0)
 
 
 def counted(door):

@@ -67,6 +67,32 @@ def test_a_batch_as_it_lies_in_memory(workers):
         [0, ONE, 35 * ONE], [0, ONE, 10 * ONE]]
 
 
+AT_NIGHT_S = DAY * DAY_S + 200          # rows may be of the day before
+night_rows = st.tuples(
+    st.integers(0, 2), st.integers(1, 2), st.integers(0, 3), st.integers(1, 2),
+    st.sampled_from((1, ONE // 2, ONE, 16 * ONE, 2**40 + 5)),
+    st.integers(AT_NIGHT_S - 600, AT_NIGHT_S + 60))
+
+
+@given(st.lists(night_rows, min_size=1, max_size=30), st.booleans())
+def test_a_batch_counts_as_its_rows_one_by_one(rows, is_closed):
+    """However coins, minutes, whole difficulties and others follow each other in it."""
+    names = [(ACCOUNT, b"rig"), (OTHER, b"rig"), (OTHER, b"a name of more than 23 bytes")]
+    one, other = Workers(), Workers()
+    for workers in (one, other):
+        workers.set_epoch(1, 1)
+        workers.set_epoch(2, 7)
+        workers.advance(AT_NIGHT_S)
+        if is_closed:
+            workers.close_day(2, DAY - 1)
+    take(one, batch_of(*rows, names=names), AT_NIGHT_S)
+    for name, *row in rows:
+        take(other, batch_of((0, *row), names=names[name:name + 1]), AT_NIGHT_S)
+    assert one.check() == []
+    assert one.dump() == other.dump()
+    assert one.digest() == other.digest() == Workers.load(one.dump()).digest()
+
+
 # -- refusals --------------------------------------------------------------------------------------
 
 def test_a_batch_that_is_cut_short_or_too_long_is_malformed(workers):
