@@ -1,11 +1,15 @@
 """The package as others get it: a source distribution, a wheel built from that alone, the wheel
-installed and used. Nothing is fetched: the build tools are those of this environment.
+installed and used. Nothing is fetched: the build tools are those of this environment. What is
+compiled here is not optimized, for that takes most of the time and none of this looks at it; what
+`make build` compiles, and all other tests run, is.
 """
 
 import ast
 import json
+import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import zipfile
@@ -25,8 +29,9 @@ pytestmark = [
 ]
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, text=True, capture_output=True)
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    done = subprocess.run(command, cwd=cwd, text=True, capture_output=True,
+                          env=os.environ | environment)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -74,11 +79,20 @@ def sdist(files, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(sdist, tmp_path_factory) -> Path:
+def compiler(tmp_path_factory) -> Path:
+    """The compiler that Python was built with, told last to optimize nothing."""
+    script = tmp_path_factory.mktemp("compiler") / "cc"
+    script.write_text(f'#!/bin/sh\nexec {sysconfig.get_config_var("CC")} "$@" -O0\n')
+    script.chmod(0o755)
+    return script
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist, compiler, tmp_path_factory) -> Path:
     """Built where nothing but the source distribution is in reach."""
     out = tmp_path_factory.mktemp("wheel")
     run(*PIP, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", out, sdist,
-        cwd=out)
+        cwd=out, CC=str(compiler))
     built, = out.iterdir()
     return built
 

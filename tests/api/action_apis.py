@@ -87,38 +87,46 @@ class ActionApi:
                                  **(contact or {"email": f"{name}@example.org"}))
 
 
-# What a text field must not take, as JSON; each is refused by its name.
-NO_TEXTS = ("1", "true", '["a"]', '{"a": 1}', '"\\ud800"')
-# What a number must not be.
-NO_NUMBERS = ('"1"', "true", "[1]", '{"a": 1}', "-1", "NaN", "Infinity", "1e999", '""')
-NO_FLAGS = ('"true"', "1", "0", "[]", '""')
-NO_LISTS = ('"a"', "1", "[1]", '["a", null]', '[["a"]]', '{"a": 1}', '["\\ud800"]', "true")
+# What a field of each form must not take, as JSON; each is refused by the field's name. Of another
+# form, for the reason that is named first; then what has the form, and yet is none.
+NO_TEXTS = ("must be a string", ("1", "true", '["a"]', '{"a": 1}'), ('"\\ud800"',))
+NO_NUMBERS = ("must be a number", ('"1"', "true", "[1]", '{"a": 1}', '""'),
+              ("-1", "NaN", "Infinity", "1e999"))
+NO_FLAGS = ("must be true or false", ('"true"', "1", "0", "[]", '""'), ())
+NO_LISTS = ("must be a list of strings",
+            ('"a"', "1", "[1]", '["a", null]', '[["a"]]', '{"a": 1}', "true"), ('["\\ud800"]',))
+WRONG = {"text": NO_TEXTS, "choice": (*NO_TEXTS[:2], (*NO_TEXTS[2], '"x"')), "number": NO_NUMBERS,
+         "integer": (*NO_NUMBERS[:2], (*NO_NUMBERS[2], "1.5")), "boolean": NO_FLAGS,
+         "texts": NO_LISTS}
 
 
-def misfits(operation):
-    """(field, JSON text) for all that the fields of a described action must not take."""
-    wrong = {"text": NO_TEXTS, "choice": (*NO_TEXTS, '"x"'), "number": NO_NUMBERS,
-             "integer": (*NO_NUMBERS, "1.5"), "boolean": NO_FLAGS, "texts": NO_LISTS}
+def misfits(operation, never=()):
+    """(field, JSON text, reason or "") for all that the fields of a described action must not
+    take; `never`: more that none of its fields may be."""
     for field in operation.fields:
-        for text in wrong[field.form]:
-            yield field.name, text
+        reason, other_form, none = WRONG[field.form]
+        for text in other_form:
+            yield field.name, text, reason
+        for text in (*none, *never):
+            yield field.name, text, ""
         if field.required:
-            yield field.name, "null"
+            yield field.name, "null", "is missing"
 
 
-def check_fields(api, action, good, operation):
+def check_fields(api, action, good, operation, never=()):
     """Every field of an action refuses what it must, by its name, and nothing has changed: `good`
     are fields that would be taken. So does a field that is missing, and one too many."""
     written_as = {name: json.dumps(value) for name, value in good.items()}
-    trials = [(written_as | {name: text}, name, "") for name, text in misfits(operation)]
+    trials = [(written_as | {name: text}, name, reason)
+              for name, text, reason in misfits(operation, never)]
     trials += [({name: text for name, text in written_as.items() if name != field.name},
                 field.name, "is missing") for field in operation.fields if field.required]
     trials.append((written_as | {"colour": '"red"'}, "colour", "is not a field of this action"))
     before = state_of(api.house)
     for (fields, name, reason), envelope in zip(trials, api.at_once(action, (
             "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in fields.items()) + "}"
-            for fields, _, _ in trials))):
+            for fields, _, _ in trials)), strict=True):
         named, _, why = (envelope["message"] or "").partition(": ")
         assert (envelope["code"], named) == (INPUT, name), (fields, envelope)
-        assert reason in why, (fields, envelope)
+        assert why == reason or not reason and why, (fields, envelope)
     assert state_of(api.house) == before, f"{action}: what was refused has changed something"

@@ -14,9 +14,16 @@ from tests.api.conftest import HouseThread
 
 UNITS = 10**8
 FEE = 1_000_000                 # of a withdrawal, units
+IDLE_S = 0.2
 APPROVED, FINISHED, REJECTED, SIGNED = (
     WithdrawalStatus.APPROVED, WithdrawalStatus.FINISHED,
     WithdrawalStatus.REJECTED, WithdrawalStatus.SIGNED)
+
+
+def short_session():
+    """Keeps a connection through a round, and not much longer: a node that is to stop waits until
+    the last one is closed, else half a minute."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_S))
 
 
 class Desk:
@@ -30,7 +37,7 @@ class Desk:
         self.worker = house.run(self.new_worker())
 
     async def new_worker(self):
-        self.session = aiohttp.ClientSession()
+        self.session = short_session()
         return worker_of(self.house.house, Wallet("LTC", self.node.url, **self.settings),
                          self.session, self.answers)
 

@@ -12,6 +12,7 @@ from api.dialects.action_api_profit import OPERATIONS
 from api.mining import day_payments, profits
 from api.mining.day_payments import DayPayment, fixed, payments_of_day
 from engine import Kind
+from tests.api.action_apis import check_fields
 from tests.api.pool_days import (
     BANK, BANK_FEE, BCH, BCH_ADDRESS, BTC, BTC_ADDRESS, CNY, DAY, DAY_S, DAYS, FEES, FIRST_DAY,
     NOW_S, PRICES, SUBSIDY, Days, coins, day_text, pps, profit_per_p)
@@ -338,21 +339,9 @@ def test_there_are_four(days):
             for operation in OPERATIONS} == {name: set(given) for name, given in GOOD.items()}
 
 
-@pytest.mark.parametrize("action, field", [
-    (action, field) for action, given in GOOD.items() for field in given])
-def test_a_field_must_be_there_and_be_a_text(days, action, field):
-    without = {name: value for name, value in GOOD[action].items() if name != field}
-    assert days.refused(action, without) == (INPUT, f"{field}: is missing")
-    assert days.refused(action, without | {field: ["alpha"]}) == (
-        INPUT, f"{field}: must be a string")
-    code, message = days.refused(action, without | {field: ""})
-    assert code == INPUT and message.startswith(f"{field}: ")
-
-
-@pytest.mark.parametrize("action", GOOD)
-def test_a_field_too_many_is_refused_by_name(days, action):
-    assert days.refused(action, GOOD[action] | {"colour": "red"}) == (
-        INPUT, "colour: is not a field of this action")
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_field_has_its_form(days, operation):
+    check_fields(days, operation.name, GOOD[operation.name], operation, never=('""',))
 
 
 @pytest.mark.parametrize("field, wrong, code, message", [

@@ -4,6 +4,7 @@ minutes, of hours in memory and on disk, of days."""
 import pytest
 
 from api.dialects.action_api_speed import OPERATIONS
+from tests.api.action_apis import check_fields
 from tests.api.pool_days import (
     BCH, BTC, DAY, DAY_S, FIRST_DAY, HOUR_S, NOW_S, Days, day_text, hour_text, speed, window)
 
@@ -172,20 +173,9 @@ def test_there_are_nine(days):
             for operation in OPERATIONS} == {name: list(given) for name, given in GOOD.items()}
 
 
-@pytest.mark.parametrize("action, field", [
-    (action, field) for action, given in GOOD.items() for field in given])
-def test_a_field_must_be_there_and_be_a_text(days, action, field):
-    without = {name: value for name, value in GOOD[action].items() if name != field}
-    assert days.refused(action, without) == (INPUT, f"{field}: is missing")
-    assert days.refused(action, without | {field: 1}) == (INPUT, f"{field}: must be a string")
-    code, message = days.refused(action, without | {field: ""})
-    assert code == INPUT and message.startswith(f"{field}: ")
-
-
-@pytest.mark.parametrize("action", GOOD)
-def test_a_field_too_many_is_refused_by_name(days, action):
-    assert days.refused(action, GOOD[action] | {"colour": "red"}) == (
-        INPUT, "colour: is not a field of this action")
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_field_has_its_form(days, operation):
+    check_fields(days, operation.name, GOOD[operation.name], operation, never=('""',))
 
 
 @pytest.mark.parametrize("action", [action for action in GOOD if "userName" in GOOD[action]])

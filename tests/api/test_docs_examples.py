@@ -25,6 +25,9 @@ from tests.support.curl import Request, keep_cookies
 from tests.support.described import NO_FIELD, called, fault_of, fields_of, trials
 from tests.support.pages import at, differences, examples, fields, parsed
 
+# Each page has a house of its own.
+pytestmark = pytest.mark.slow
+
 PAGES = {dialect.name.replace("_", "-") + ".md": dialect
          for dialect in DIALECTS if dialect.envelope is not None}
 
@@ -190,7 +193,6 @@ def test_the_index_names_every_page():
     assert set(LINK.findall((ROOT / "docs/README.md").read_text())) == pages
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not all(map(shutil.which, ("sh", "curl", "openssl"))),
                     reason="no sh, curl or openssl")
 @pytest.mark.parametrize("name", PAGES)

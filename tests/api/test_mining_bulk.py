@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import threading
+from contextlib import ExitStack
 
 import pytest
 from aiohttp import web
@@ -58,10 +59,11 @@ ANSWERS = {"whole": whole, "refused": refused, "broken": broken, "steady": stead
 
 
 class Server:
-    """aiohttp on a free port, in a thread of its own."""
+    """aiohttp on two free ports, one of them limited, in a thread of its own."""
 
     def __init__(self):
         self.ready = threading.Event()
+        self.begun = threading.Event()      # an answer
         self.gone = threading.Event()       # a client, within its answer
         self.thread = threading.Thread(target=asyncio.run, args=(self.serve(),), daemon=True)
         self.thread.start()
@@ -69,19 +71,26 @@ class Server:
 
     async def serve(self):
         self.loop, self.end = asyncio.get_running_loop(), asyncio.Event()
+        # A limited site looks at all connections of its runner.
+        runners = plain, limited = await self.runner(), await self.runner()
+        await web.TCPSite(plain, "127.0.0.1", 0).start()
+        await LimitedSite(limited, "127.0.0.1", 0, connections_max=0,
+                          held_max_s=HELD_MAX_S).start()
+        self.port, self.limited_port = (runner.addresses[0][1] for runner in runners)
+        self.ready.set()
+        await self.end.wait()
+        for runner in runners:
+            await runner.cleanup()
+
+    async def runner(self):
         app = web.Application()
         app.router.add_get("/{name}", self.answer)
         runner = web.AppRunner(app)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        await LimitedSite(runner, "127.0.0.1", 0, connections_max=0,
-                          held_max_s=HELD_MAX_S).start()
-        self.port, self.limited_port = (address[1] for address in runner.addresses)
-        self.ready.set()
-        await self.end.wait()
-        await runner.cleanup()
+        return runner
 
     async def answer(self, request):
+        self.begun.set()
         parts = ANSWERS[request.match_info["name"]]()
         try:
             return await bulk.send(request, DONE_HEAD, parts, DONE_TAIL)
@@ -143,7 +152,13 @@ def test_an_answer_that_gets_on_is_not_cut_off(server):
 
 
 def test_a_client_that_reads_nothing_is_let_go(server):
+    server.begun.clear()
     server.gone.clear()
-    with socket.create_connection(("127.0.0.1", server.limited_port)) as client:
-        client.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+    with ExitStack() as clients:
+        # On a machine that is held up long enough a request is cut off before its answer begins.
+        while not server.begun.is_set():
+            client = clients.enter_context(
+                socket.create_connection(("127.0.0.1", server.limited_port)))
+            client.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+            server.begun.wait(1)
         assert server.gone.wait(60)

@@ -5,13 +5,13 @@ import time
 from collections import Counter
 from decimal import Decimal
 
-import aiohttp
 import pytest
 
 from api.config import Network
 from api.mining.network_poller import poller_of
 from engine import Kind
 from tests.api.mining_house import Floor
+from tests.api.payout_desk import short_session
 from tests.api.test_payouts_litecoind import Litecoind
 from tests.api.test_payouts_litecoind import pytestmark as installed
 
@@ -33,7 +33,7 @@ def poller(node, tmp_path_factory):
     floor.run(floor.one.do(Kind.ADD_COIN, name="LTC", title="Litecoin", type="coin", scale=8))
 
     async def session():
-        return aiohttp.ClientSession()
+        return short_session()
     opened = floor.run(session())
     poller = poller_of(floor.one.house, Network(
         "LTC", node.url, cookie_file=str(node.cookie), chain="regtest"), opened, Counter(),

@@ -302,6 +302,7 @@ def test_a_coin_that_is_not_listed_is_told_once(look, caplog):
     assert told(caplog) == ["XYZ: the network's state stays as it is: the coin is not listed"]
 
 
+@pytest.mark.slow
 def test_a_served_house_asks_its_nodes(tmp_path):
     node = ChainServer(int(time.time()) - DAY_S)
     node.add(int(time.time()), fees=7)

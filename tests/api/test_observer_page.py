@@ -347,6 +347,7 @@ def test_days_that_cannot_be_had_now_do_not_hide_the_balance(farm):
         farm.house.core.balance(farm.told.farm, farm.told.bch)[0]) in text
 
 
+@pytest.mark.slow
 def test_one_without_work_is_told_so(tmp_path):
     house = HouseThread(tmp_path / "house")
     try:

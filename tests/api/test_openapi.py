@@ -37,6 +37,7 @@ def operations():
     return [(dialect, operation) for dialect in DIALECTS for operation in dialect.operations]
 
 
+@pytest.mark.slow
 def test_the_document_is_valid(described):
     assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
 

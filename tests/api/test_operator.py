@@ -301,7 +301,7 @@ def test_a_withdrawal_is_rejected_and_the_money_returns(house, token, leaver):
     refused(house, OPERATION, "action", "POST", path, {"action": "approve"}, token)
 
 
-def test_withdrawals_are_listed(house, token, leaver):
+def test_withdrawals_are_listed(house, token, alice, leaver):
     numbers = [withdraw(house, leaver, "0.001") for _ in range(3)]
     listed = house.done("GET", "withdrawals?status=requested", token=token)
     assert [row["id"] for row in listed][:3] == numbers[::-1]

@@ -265,6 +265,7 @@ def test_a_step_of_a_payment_that_is_none(door, path, body, words):
     door.denied(INPUT, words, "POST", path, body)
 
 
+@pytest.mark.slow
 def test_a_signed_payment_is_left_to_its_transaction(tmp_path):
     """By hand it can only be finished with the txid that was signed."""
     mined_yesterday(tmp_path / "house")
@@ -389,6 +390,7 @@ def test_withdrawals_are_those_of_a_user_or_of_an_account(door, settled):
 
 
 def test_metrics_tell_of_the_pool(door, settled):
+    door.granted("POST", "network", NETWORK)
     lines = door.request("GET", "/metrics").body.decode().splitlines()
     shown = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     users = len(door.house.core.users) - len(door.house.core.sub_accounts)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.nodes import PASSWORD, USER, ScriptedNode
 from tests.api.serving import ServedHouse
-from tests.support.processes import until
+from tests.support.processes import ASK_S, until
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,8 @@ def test_a_house_that_is_killed_pays_each_withdrawal_once(tmp_path, node, place)
     house.process.stdout.close()
     house = served(tmp_path / "house", node)
     try:
-        until(lambda: len(house.done("GET", "withdrawals?status=finished", token=token)) == 3)
+        until(lambda: len(house.done("GET", "withdrawals?status=finished", token=token)) == 3,
+              ASK_S)
         assert {address: [amount for _, amount in paid]
                 for address, paid in node.payments().items()} == {
                     address: [amount] for address, amount in due.items()}

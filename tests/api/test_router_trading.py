@@ -16,13 +16,26 @@ USDT = 10**8
 BTC = 10**8
 
 
-@pytest.fixture
-def market(own_house):
-    """A house of its own, with two users who have money."""
-    house = own_house()
-    house.alice = house.new_user("alice", USDT=1_000_000 * USDT)
-    house.bob = house.new_user("bob", BTC=100 * BTC)
+def with_traders(house):
+    """A house with two more users who have money."""
+    names = (f"{name} {len(house.house.core.users)}" for name in ("alice", "bob"))
+    house.alice = house.new_user(next(names), USDT=1_000_000 * USDT)
+    house.bob = house.new_user(next(names), BTC=100 * BTC)
     return house
+
+
+@pytest.fixture
+def market(house):
+    """The house with nobody's orders, and two new users who have money."""
+    yield with_traders(house)
+    for user in (house.alice, house.bob):
+        house.done("cancel_all", user.token)
+
+
+@pytest.fixture
+def fresh(own_house):
+    """A house of its own that has seen no trade, with two users who have money."""
+    return with_traders(own_house())
 
 
 def buy(house, amount, price, **more):
@@ -59,40 +72,40 @@ def test_numbers_are_exact_in_every_form(market):
     assert [(order["price"], order["amount"]) for order in orders] == [("50000.01", "0.000001")] * 3
 
 
-def test_open_orders_say_when_they_were_placed(market, own_house):
+def test_open_orders_say_when_they_were_placed(fresh, own_house):
     before = int(time.time())
-    placed = [buy(market, "1", price)["order_id"] for price in ("10", "11", "12")]
-    orders = market.done("get_open_orders", market.alice.token)
+    placed = [buy(fresh, "1", price)["order_id"] for price in ("10", "11", "12")]
+    orders = fresh.done("get_open_orders", fresh.alice.token)
     assert [order["order_id"] for order in orders] == placed[::-1]
     for order in orders:
-        past = market.done("get_order", market.alice.token, order_id=order["order_id"])
+        past = fresh.done("get_order", fresh.alice.token, order_id=order["order_id"])
         assert order["placed"] == past["placed"]
         at = datetime.strptime(order["placed"] + " +0800", "%Y-%m-%d %H:%M:%S %z")
         assert before <= at.timestamp() <= time.time()
-    market.close()
+    fresh.close()
     again = own_house()
-    assert again.done("get_open_orders", market.alice.token) == orders
+    assert again.done("get_open_orders", fresh.alice.token) == orders
 
 
-def test_many_open_orders_arrive_whole_and_in_pages(market):
+def test_many_open_orders_arrive_whole_and_in_pages(fresh):
     count = 20_000
 
     async def place_all():
-        answers = [market.house.place_order(market.bob.uid, 1, Side.SELL, OrderType.LIMIT, Tif.GTC,
-                                            price=1_000 + number, qty=1)
+        answers = [fresh.house.place_order(fresh.bob.uid, 1, Side.SELL, OrderType.LIMIT, Tif.GTC,
+                                           price=1_000 + number, qty=1)
                    for number in range(count)]
         return [reply.order_id for reply in await asyncio.gather(*answers)]
 
-    placed = market.run(place_all())
-    orders = market.done("get_open_orders", market.bob.token)
+    placed = fresh.run(place_all())
+    orders = fresh.done("get_open_orders", fresh.bob.token)
     assert [order["order_id"] for order in orders] == placed[::-1]
     pages, before = [], {}
-    while page := market.done("get_open_orders", market.bob.token, limit=999, pair="BTC/USDT",
-                              **before):
+    while page := fresh.done("get_open_orders", fresh.bob.token, limit=999, pair="BTC/USDT",
+                             **before):
         pages += page
         before = {"before": page[-1]["order_id"]}
     assert pages == orders
-    assert "limit: " in market.refused("get_open_orders", market.bob.token, limit=1001)
+    assert "limit: " in fresh.refused("get_open_orders", fresh.bob.token, limit=1001)
 
 
 def test_types(market):
@@ -159,29 +172,29 @@ def test_amend_and_cancel(market):
     assert market.done("get_open_orders", market.alice.token) == []
 
 
-def test_depth_deals_and_prices(market):
+def test_depth_deals_and_prices(fresh):
     for price in ("100", "99.5", "98"):
-        buy(market, "1", price)
-    sell(market, "0.25", "99.5")
-    answer = market.request("GET", "/router?router=get_depth&pair=BTC/USDT&limit=2")
+        buy(fresh, "1", price)
+    sell(fresh, "0.25", "99.5")
+    answer = fresh.request("GET", "/router?router=get_depth&pair=BTC/USDT&limit=2")
     # Numbers with exact digits, not a float's.
     assert b'"bid":[[100,0.75],[99.5,1]],"ask":[]' in answer.body
-    deals = market.done("get_deal_record", pair="BTC/USDT")
+    deals = fresh.done("get_deal_record", pair="BTC/USDT")
     assert [deal[:2] for deal in deals] == [[100, 0.25]]
-    sell(market, "1", "99")
-    prices = [deal[0] for deal in market.done("get_deal_record", pair="BTC/USDT")]
+    sell(fresh, "1", "99")
+    prices = [deal[0] for deal in fresh.done("get_deal_record", pair="BTC/USDT")]
     assert prices == [99.5, 100, 100]
-    assert market.done("get_coin", pair="BTC/USDT") == ["BTC/USDT", "99.5", "1.25", "-0.5", "100"]
-    rank = market.done("get_rank")
+    assert fresh.done("get_coin", pair="BTC/USDT") == ["BTC/USDT", "99.5", "1.25", "-0.5", "100"]
+    rank = fresh.done("get_rank")
     assert [row["name"] for row in rank] == ["BCH/USDT", "ORE/USDT", "BTC/USDT"]
     assert rank[2] == {"name": "BTC/USDT", "price": "99.5", "amount": "1.25", "increase": "-0.5"}
-    bars = market.done("get_coin_k_line", pair="BTC/USDT", interval="1d")
+    bars = fresh.done("get_coin_k_line", pair="BTC/USDT", interval="1d")
     assert bars[-1] == {"open": "100", "close": "99.5", "max": "100", "min": "99.5",
                         "timetick": bars[-1]["timetick"], "amount": "1.25"}
-    minutes = market.done("get_coin_k_line", pair="BTC/USDT", interval="")
+    minutes = fresh.done("get_coin_k_line", pair="BTC/USDT", interval="")
     assert sum(Decimal(bar["amount"]) for bar in minutes) == Decimal("1.25")
     assert int(minutes[-1]["timetick"]) % 60_000 == 0
-    closes = market.done("get_simple_k_line", pair="BTC/USDT")
+    closes = fresh.done("get_simple_k_line", pair="BTC/USDT")
     assert len(closes) == 48 and closes[-1] == "99.5"
 
 

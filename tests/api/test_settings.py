@@ -154,9 +154,9 @@ def test_segments_and_snapshots(serve):
     headers = LOGIN | {"session": house.new_user("alice")}
     connection = http.client.HTTPConnection(house.host, house.port, timeout=60)
     # A command that is refused is in the journal like any other: some 4 MB.
-    for _ in range(3_900):
-        connection.request("POST", "/router?router=set_withdraw_address",
-                           f"coin=BTC&address={'x' * 1000}", headers)
+    body = "coin=BTC&address=" + "%F0%9F%AA%99" * 1000      # a character of four bytes
+    for _ in range(975):
+        connection.request("POST", "/router?router=set_withdraw_address", body, headers)
         connection.getresponse().read()
     connection.close()
     assert house.end() == 0

@@ -12,6 +12,9 @@ from tests.api.mining_house import BCH, BTC, CNY, DAY_S, PoolDoor, mine, mined_y
 from tests.support.past import Clock
 from tests.support.processes import until
 
+# Each test has a house of its own.
+pytestmark = pytest.mark.slow
+
 DAY = 20_000                        # 2024-10-04
 NOON = DAY * DAY_S + DAY_S // 2
 TEN_PAST = seconds_of("00:10")
@@ -107,7 +110,6 @@ async def test_days_that_were_missed_are_settled_in_their_order(tmp_path, caplog
         assert one.core.workers.work_days(BTC) == []
 
 
-@pytest.mark.slow
 @run
 async def test_after_long_only_a_month_is_caught_up_with_and_all_work(tmp_path, caplog):
     clock = Clock(NOON)

@@ -252,6 +252,7 @@ def test_of_many_at_once_one_gets_in_and_the_others_keep_their_tokens(doors, ope
         assert answer["code"] == (AUTHENTICATION if envelope["code"] == 0 else 0)
 
 
+@pytest.mark.slow
 def test_nonces_stay_used_after_a_restart(tmp_path):
     doors = Doors(tmp_path / "house")
     try:

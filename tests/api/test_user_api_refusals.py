@@ -218,6 +218,7 @@ def test_a_sub_account_has_at_most_100_links(pool):
     assert pool.done("observer/create", pool.own, method="POST", body=other) is True
 
 
+@pytest.mark.slow
 def test_a_stopped_house_says_so(tmp_path):
     pool = Pool(tmp_path / "house")
     try:

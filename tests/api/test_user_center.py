@@ -340,9 +340,11 @@ def test_a_stopped_house_says_so(own_house):
 
 
 def test_the_answers_are_counted(house):
+    done(house, "UserCenter/Login", {"usercount": "counted", "password": PASSWORD,
+                                     "source_type": "1"})
     send(house, "", path="/api/nowhere")
     lines = house.request("GET", "/metrics").body.decode()
-    assert re.search(r'orebook_answers_total\{call="User/Auth",dialect="user_center",'
+    assert re.search(r'orebook_answers_total\{call="UserCenter/Login",dialect="user_center",'
                      r'outcome="ok"\}', lines)
     assert re.search(r'orebook_answers_total\{call="",dialect="user_center",outcome="refused"\}',
                      lines)

@@ -457,6 +457,7 @@ def take(house, plain, step):
             return house.do(kind, **args), plain.move(kind, args)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=20, max_size=50), st.integers(0, 50))
 def test_freezes_never_mix_with_what_orders_and_withdrawals_hold(steps, reload_at):

@@ -494,6 +494,7 @@ beginnings = st.sampled_from([[], [
 ]])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(beginning=beginnings, history=st.lists(st.tuples(gaps_ns, commands), max_size=25),
        reload_at=st.integers(0, 30))

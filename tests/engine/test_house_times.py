@@ -4,12 +4,17 @@ import asyncio
 import os
 import signal
 
+import pytest
+
 from engine import House, HouseSettings
 from engine.codes import EventKind
 from engine.events import decode
 from tests.engine.folders import SEGMENT_BYTES, Trader, outcomes_of
 from tests.engine.test_house import records_of
 from tests.support.processes import scribe_of, until
+
+# Each test has a house of its own.
+pytestmark = pytest.mark.slow
 
 WAIT_S = 100
 SETTINGS = HouseSettings(segment_bytes=SEGMENT_BYTES)

@@ -109,6 +109,7 @@ def torn(content: bytes, start: int, end: int, lost: set[int]) -> bytes:
 parts = st.sampled_from([bytes(400), bytes(1000), b"\7" * 30, b"\0\1" * 300, b"\xff" * 700])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(st.integers(0, 300), max_size=3), payload=st.lists(parts, max_size=4),

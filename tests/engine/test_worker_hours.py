@@ -127,6 +127,7 @@ class Life:
 NAMES = ["2.a", "2.b", "4.a", "2.c", "4.long name of a worker that lies elsewhere", "4.d"]
 
 
+@pytest.mark.slow
 def test_memory_and_files_tell_the_same_as_the_shares(tmp_path):
     async def scenario():
         life = Life(tmp_path)
@@ -165,6 +166,7 @@ def test_memory_and_files_tell_the_same_as_the_shares(tmp_path):
     run(scenario())
 
 
+@pytest.mark.slow
 def test_the_latest_share_counts_and_its_hour_is_written_after_it(tmp_path):
     async def scenario():
         life = Life(tmp_path)

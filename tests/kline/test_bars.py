@@ -114,6 +114,7 @@ def test_everything_agrees_with_a_recomputation(trades, later_ns, limit):
     compare(filled(trades), trades, now_ns, limit)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(trades=trade_lists(), later_ns=gaps_ns, cut=st.integers(0, 40))
 def test_loaded_bars_go_on_as_the_dumped_ones(trades, later_ns, cut):

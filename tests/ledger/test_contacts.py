@@ -116,6 +116,7 @@ def test_any_order_of_setting(steps):
     assert (again.dump(), again.digest()) == (contacts.dump(), contacts.digest())
 
 
+@pytest.mark.slow
 def test_a_phone_takes_no_more_than_said():
     count = 20_000
     users = Users()

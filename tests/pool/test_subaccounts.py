@@ -113,6 +113,7 @@ def test_names(name, expected):
     assert is_account_name(name) == expected
 
 
+@pytest.mark.slow
 def test_an_account_with_all_settings_takes_less_than_a_kibibyte():
     count = 5_000
     tracemalloc.start()

@@ -48,7 +48,32 @@ class Rush:
         return answer
 
 
-class Trader:
+class Client:
+    """One connection, with one request at a time."""
+
+    def begin(self) -> None:
+        """A new life: forget what was sent in the one before."""
+
+    async def run(self, rush: Rush, host: str, port: int) -> None:
+        """Send until the house is dead."""
+        self.begin()
+        connection = None
+        try:
+            connection = await Connection.connect(host, port)
+            while True:
+                await self.act(rush, connection)
+        except (Cut, OSError):
+            pass
+        finally:
+            if connection is not None:
+                connection.close()
+
+    async def act(self, rush: Rush, connection: Connection) -> None:
+        """The next request, and what its answer says. Raises Cut."""
+        raise NotImplementedError
+
+
+class Trader(Client):
     """One connection of a user. Its orders are its own; `unanswered` are those of the cuts."""
 
     def __init__(self, name: str, session: str, promises: Promises, seed: str):
@@ -62,19 +87,8 @@ class Trader:
         self.unanswered: list[Order] = []
         self.count = 0
 
-    async def run(self, rush: Rush, host: str, port: int) -> None:
-        """Send until the house is dead."""
+    def begin(self) -> None:
         self.placed, self.withdrawn, self.unanswered = [], [], []
-        connection = None
-        try:
-            connection = await Connection.connect(host, port)
-            while True:
-                await self.act(rush, connection)
-        except (Cut, OSError):
-            pass
-        finally:
-            if connection is not None:
-                connection.close()
 
     async def act(self, rush: Rush, connection: Connection) -> None:
         alive = [order for order in self.own if order.is_open]
@@ -195,28 +209,19 @@ class Trader:
             rush.faults.append(fault)
 
 
-class Watcher:
+class Watcher(Client):
     """Reads a user's open orders all the time."""
 
     def __init__(self, session: str, promises: Promises):
         self.session = session
         self.promises = promises
 
-    async def run(self, rush: Rush, host: str, port: int) -> None:
-        connection = None
-        try:
-            connection = await Connection.connect(host, port)
-            while True:
-                envelope = await rush.call(connection.router("get_open_orders", self.session))
-                self.promises.show(envelope["data"])
-        except (Cut, OSError):
-            pass
-        finally:
-            if connection is not None:
-                connection.close()
+    async def act(self, rush: Rush, connection: Connection) -> None:
+        envelope = await rush.call(connection.router("get_open_orders", self.session))
+        self.promises.show(envelope["data"])
 
 
-class Operator:
+class Operator(Client):
     """Credits deposits, and looks at the house's state between them."""
 
     def __init__(self, token: str, users: tuple[str, ...], seed: str):
@@ -227,26 +232,19 @@ class Operator:
         self.sent: list[Deposit] = []       # in this life
         self.seq_shown = 0
 
-    async def run(self, rush: Rush, host: str, port: int) -> None:
+    def begin(self) -> None:
         self.sent = []
-        connection = None
-        try:
-            connection = await Connection.connect(host, port)
-            while True:
-                deposit = Deposit(
-                    f"tx-{len(self.deposits)}".ljust(TXID_LENGTH, "."),
-                    self.random.choice(self.users), self.random.choice(("BTC", "BCH", "USDT")),
-                    str(self.random.randint(1, 1000)))
-                self.deposits.append(deposit)
-                self.sent.append(deposit)
-                await self.deposit(rush, connection, deposit)
-                state = await rush.call(connection.operator("GET", "state", self.token))
-                self.seq_shown = max(self.seq_shown, state["data"]["seq"])
-        except (Cut, OSError):
-            pass
-        finally:
-            if connection is not None:
-                connection.close()
+
+    async def act(self, rush: Rush, connection: Connection) -> None:
+        deposit = Deposit(
+            f"tx-{len(self.deposits)}".ljust(TXID_LENGTH, "."),
+            self.random.choice(self.users), self.random.choice(("BTC", "BCH", "USDT")),
+            str(self.random.randint(1, 1000)))
+        self.deposits.append(deposit)
+        self.sent.append(deposit)
+        await self.deposit(rush, connection, deposit)
+        state = await rush.call(connection.operator("GET", "state", self.token))
+        self.seq_shown = max(self.seq_shown, state["data"]["seq"])
 
     async def deposit(self, rush: Rush, connection: Connection, deposit: Deposit) -> None:
         """Send it, for the first time or again."""

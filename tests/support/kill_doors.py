@@ -8,8 +8,8 @@ unit what they have, but for the last request of a life, which may have been don
 import json
 import random
 
-from tests.support.keep_alive import Connection, Cut
-from tests.support.kill_clients import Rush
+from tests.support.keep_alive import Connection
+from tests.support.kill_clients import Client, Rush
 from tests.support.promises import Figures
 
 SIGN_IN_FORCE = 10
@@ -17,8 +17,8 @@ SIGN_IN_FORCE = 10
 NOT_YET = ("num: more than can be claimed now", "signed in today already")
 
 
-class Door:
-    """A client that sends one request at a time until the house is dead."""
+class Door(Client):
+    """A client that knows what its users have."""
 
     def __init__(self, users: tuple[str, str], figures: dict[str, int], seed: str):
         self.users = users
@@ -26,21 +26,6 @@ class Door:
         self.figures = Figures(figures)
         self.happened = self.lost = 0       # requests that were not answered: done, and not done
         self.was_done = False               # the open one of the last life
-
-    async def run(self, rush: Rush, host: str, port: int) -> None:
-        connection = None
-        try:
-            connection = await Connection.connect(host, port)
-            while True:
-                await self.act(rush, connection)
-        except (Cut, OSError):
-            pass
-        finally:
-            if connection is not None:
-                connection.close()
-
-    async def act(self, rush: Rush, connection: Connection) -> None:
-        raise NotImplementedError
 
     def two(self) -> tuple[str, str]:
         """Both users, in any order."""
@@ -82,9 +67,8 @@ class FrontEnd(Door):
         self.sent: list[tuple] = []         # in this life: (path, body, changes) with a yes
         self.open: tuple | None = None      # the one without an answer
 
-    async def run(self, rush: Rush, host: str, port: int) -> None:
+    def begin(self) -> None:
         self.sent = []
-        await super().run(rush, host, port)
 
     async def act(self, rush: Rush, connection: Connection) -> None:
         request = self.next_request()

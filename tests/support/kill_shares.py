@@ -7,14 +7,14 @@ been taken or not: sent again under its number it counts once in any case.
 import random
 import time
 
-from tests.support.keep_alive import Connection, Cut
-from tests.support.kill_clients import Rush
+from tests.support.keep_alive import Connection
+from tests.support.kill_clients import Client, Rush
 
 WORKERS = 5
 DIFFICULTY = 1_024
 
 
-class ShareSource:
+class ShareSource(Client):
     """One source, with workers of its own of a sub-account. Work is in whole difficulties."""
 
     def __init__(self, token: str, account: str, coin: str, number: int, seed: str):
@@ -29,24 +29,16 @@ class ShareSource:
         self.open: dict | None = None       # the one without an answer
         self.happened = self.lost = 0       # batches that were not answered: taken, and not
 
-    async def run(self, rush: Rush, host: str, port: int) -> None:
-        """Send until the house is dead."""
+    def begin(self) -> None:
         self.sent = []
-        connection = None
-        try:
-            connection = await Connection.connect(host, port)
-            while True:
-                self.open = self.next_batch()
-                is_again = await self.send(rush, connection, self.open)
-                if is_again:
-                    rush.faults.append(f"{self.open} is new and was known")
-                self.sent.append(self.open)
-                self.note_taken()
-        except (Cut, OSError):
-            pass
-        finally:
-            if connection is not None:
-                connection.close()
+
+    async def act(self, rush: Rush, connection: Connection) -> None:
+        self.open = self.next_batch()
+        is_again = await self.send(rush, connection, self.open)
+        if is_again:
+            rush.faults.append(f"{self.open} is new and was known")
+        self.sent.append(self.open)
+        self.note_taken()
 
     def next_batch(self) -> dict:
         self.count += 1

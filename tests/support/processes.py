@@ -8,6 +8,7 @@ from pathlib import Path
 
 WAIT_S = 60
 POLL_S = 0.001
+ASK_S = 0.05        # for what costs who is asked some of his time
 
 
 def scribe_of(pid: int) -> int | None:
@@ -36,11 +37,11 @@ def wait_ended(pid: int) -> None:
         os.close(descriptor)
 
 
-def until(condition: Callable[[], object]) -> object:
+def until(condition: Callable[[], object], pause_s: float = POLL_S) -> object:
     """What `condition` gives as soon as that is true; for what nobody can be waited for."""
     end_s = time.monotonic() + WAIT_S
     while not (result := condition()):
         if time.monotonic() > end_s:
             raise TimeoutError(f"{condition} is not true after {WAIT_S} s")
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
     return result
