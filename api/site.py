@@ -63,6 +63,8 @@ class LimitedSite(web.BaseSite):
     def _close_held(self) -> None:
         """Close the connections that were held for too long, now and every few seconds."""
         loop = asyncio.get_running_loop()
+        # First, so that a fault of one connection does not end the watch over all others.
+        self._looking = loop.call_later(min(LOOK_EVERY_S, self._held_max_s), self._close_held)
         oldest_s = loop.time() - self._held_max_s
         for connection in self._runner.server.connections:
             if connection.held_since_s < oldest_s:
@@ -71,7 +73,6 @@ class LimitedSite(web.BaseSite):
                 # Else it would wait for ever until its client has read what is left.
                 if transport is not None and transport.get_write_buffer_size():
                     transport.abort()
-        self._looking = loop.call_later(min(LOOK_EVERY_S, self._held_max_s), self._close_held)
 
 
 class Crowded(asyncio.Protocol):

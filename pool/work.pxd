@@ -38,7 +38,6 @@ cdef class Work:
     cdef Sheet* find(self, uint32_t coin, uint32_t day, uint32_t epoch) noexcept
     cdef Sheet* open(self, uint32_t coin, uint32_t day) except NULL
     cdef list of_day(self, coin, int64_t day, NameTable* names)
-    cdef list of_accounts(self, coin, int64_t day, numbers, NameTable* names)
     cdef list accounts_of(self, coin, int64_t day, NameTable* names)
     cdef list keys(self)
     cdef list pieces(self, NameTable* names)

@@ -13,7 +13,7 @@ from pool.counters cimport (
     ACCEPTED, DAY, DAYS, FIRST_DAY, CoinSums, is_kept, slot_of, unit_of)
 from pool.room cimport room_close, room_fill, room_open, taken
 from pool.wide cimport coefficient_of, wide_high, wide_int, wide_low, wide_of
-from pool.worker_names cimport ACCOUNT_ROOM, account_slot
+from pool.worker_names cimport ACCOUNT_ROOM
 
 import struct
 
@@ -160,28 +160,6 @@ cdef class Work:
                         found.setdefault(names.accounts[slot].number, []).append(
                             (epoch, wide_int(sheet.work[slot])))
         return sorted(found.items())
-
-    cdef list of_accounts(self, coin, int64_t day, numbers, NameTable* names):
-        """[(epoch, work)] of each of some accounts, in their order: epochs rising, no zeros."""
-        cdef uint32_t[SHEETS_MAX] places
-        cdef uint32_t count = 0
-        cdef uint32_t at, slot, number
-        cdef Sheet* sheet
-        cdef list found = []
-        cdef list own
-        for its, its_day, epoch in self.keys():
-            if its == coin and its_day == day:
-                places[count] = <uint32_t> (self.find(coin, <uint32_t> day, epoch) - self.sheets)
-                count += 1
-        for number in numbers:
-            slot = account_slot(names, number)
-            own = []
-            for at in range(count if slot != 0 else 0):
-                sheet = self.sheets + places[at]
-                if sheet.work[slot] != 0:
-                    own.append((sheet.epoch, wide_int(sheet.work[slot])))
-            found.append(own)
-        return found
 
     cdef list accounts_of(self, coin, int64_t day, NameTable* names):
         """The numbers of the accounts that have work of a coin's day, rising."""

@@ -370,11 +370,6 @@ cdef class Workers(ShareBook):
         numbers and epochs rising. O(accounts)."""
         return self.sheets.of_day(coin, day, &self.names.table)
 
-    def works_of(self, coin, int64_t day, numbers):
-        """[(epoch, work)] of each of some accounts for a coin's day, a list in the order of their
-        numbers as given; epochs rising, empty where there is no work."""
-        return self.sheets.of_accounts(coin, day, numbers, &self.names.table)
-
     def accounts_with_work(self, coin, int64_t day):
         """The numbers of the accounts that have work for a coin's day, rising."""
         return self.sheets.accounts_of(coin, day, &self.names.table)
