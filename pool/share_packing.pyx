@@ -302,7 +302,7 @@ cdef int int_read(value, Fixed* read) except -1:
     cdef int64_t number = long_or_overflow(value, &overflow)
     cdef uint64_t size = <uint64_t> number
     read.is_exact = True
-    read.is_negative = number < 0 or overflow < 0
+    read.is_negative = overflow < 0 or overflow == 0 and number < 0
     read.units = wide_of(0 - size if number < 0 else size) << FRACTION_BITS
     if overflow != 0:
         read.units = TOO_LARGE

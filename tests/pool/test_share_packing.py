@@ -63,6 +63,8 @@ def test_names_are_packed_as_the_twin_has_them(batch):
 
 @pytest.mark.parametrize("field", ["difficulty", "accepted", "rejected", "at"])
 @given(value=st.one_of(values, texts))
+@example(2**63)
+@example(-2**63 - 1)
 @example(b"1e-99999999999999999999999999999999")
 @example(b'"\\u0031\\u002E5\\u0065\\u002b\\u0031"')
 @example(b'"1\\n"')
