@@ -72,17 +72,29 @@ class Settler:
         while not is_done:
             running = core.settlements.running
             if running.sales and core.sub_accounts.flags.find(1, running.cursor + 1) == -1:
-                count = min(len(running.sales), SALES_AT_ONCE)
-                steps = await asyncio.gather(*(
-                    self._step(Kind.SELL_EARNINGS, coin, day) for _ in range(count)))
+                is_done = await self._sell(coin, day, min(len(running.sales), SALES_AT_ONCE))
             else:
-                steps = [await self._step(Kind.SETTLE_ACCOUNTS, coin, day,
-                                          count=ACCOUNTS_PER_COMMAND)]
-                for account in steps[0]["lost"]:
+                step = await self._step(Kind.SETTLE_ACCOUNTS, coin, day,
+                                        count=ACCOUNTS_PER_COMMAND)
+                for account in step["lost"]:
                     log.error("%s, %s: sub-account %d has worked and earned nothing: there would "
                               "be more of the coin than can be",
                               core.coins.get(coin).name, date_text(day), account)
-            is_done = steps[-1]["done"]
+                is_done = step["done"]
+
+    async def _sell(self, coin: int, day: int, count: int) -> bool:
+        """The next sales, as many of them as the house takes now; whether the day is settled."""
+        record = cold(Kind.SELL_EARNINGS, {"coin": coin, "day": day})
+        sales = []
+        try:
+            for _ in range(count):
+                sales.append(self._house.submit(record))
+        except Overloaded:
+            await asyncio.sleep(BUSY_PAUSE_S)
+        is_done = False
+        for reply in await asyncio.gather(*sales):
+            is_done = checked(Kind.SELL_EARNINGS, reply)["done"]
+        return is_done
 
     async def _step(self, kind: Kind, coin: int, day: int, **fields: int) -> dict:
         record = cold(kind, {"coin": coin, "day": day} | fields)
@@ -92,9 +104,14 @@ class Settler:
                 break
             except Overloaded:
                 await asyncio.sleep(BUSY_PAUSE_S)
-        if reply.code != Result.OK:
-            raise SettlingRefused(kind, reply.code)
-        return reply.value
+        return checked(kind, reply)
+
+
+def checked(kind: Kind, reply) -> dict:
+    """A step's value; SettlingRefused where the core has refused it."""
+    if reply.code != Result.OK:
+        raise SettlingRefused(kind, reply.code)
+    return reply.value
 
 
 SETTLER: web.AppKey[Settler] = web.AppKey("settler", Settler)

@@ -190,7 +190,7 @@ async def test_a_refusal_is_told_once_and_tried_again(tmp_path, caplog):
 
 @run
 async def test_what_was_earned_is_sold_where_it_is_asked_for(tmp_path, caplog):
-    """More accounts than are sold at once."""
+    """More accounts than are sold at once, in a house that takes fewer commands than that."""
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:
         await one.list_coins()
@@ -208,6 +208,7 @@ async def test_what_was_earned_is_sold_where_it_is_asked_for(tmp_path, caplog):
                                for account in accounts))
         await asyncio.gather(*(one.work(account, 1000) for account in accounts))
         clock.now_s += DAY_S
+        one.house._sequencer.queue_max = 50
         await at_work(one).round()
         done = one.core.settlements.of_day(BTC, DAY)
         assert done.accounts == 120
