@@ -12,10 +12,11 @@ from engine.codes cimport (
     ACCOUNT_LOCKED, BELOW_MINIMUM, FPPS, MINED, NO_ADDRESS, NOT_AUTOMATIC, NOT_SOLD,
     TOO_MANY_PAYMENTS)
 from ledger.accounts cimport Accounts
-from ledger.user_records cimport withdraw_address
+from ledger.user_records cimport ADDRESS_HEAD_BYTES, HEAD_BYTES, withdraw_address
 from ledger.withdrawals cimport Withdrawals
 from pool.day_worth cimport TOO_MUCH, Amounts, DayWorth
-from pool.terms cimport COIN_TO_MONEY, LOCKED, NO_HARVEST, Terms, harvest_min, terms_of
+from pool.terms cimport (
+    COIN_TO_MONEY, LOCKED, NO_HARVEST, Harvest, Terms, harvest_min, terms_of)
 from pool.totals cimport AccountTotal, Totals, total_at
 from pool.wide cimport wide_high, wide_int, wide_low, wide_of
 
@@ -24,7 +25,10 @@ import json
 from engine.codes import PairStatus
 from engine.halt import Halt
 from engine.handlers.accounts import BANK_FIELDS
+from engine.handlers.checks import AMOUNT_MAX
+from ledger import users
 from ledger.withdrawals import OPEN_PER_USER_MAX
+from pool import subaccounts
 from pool.pps import Valuation
 from pool.settlements import Sale
 
@@ -35,6 +39,10 @@ PPS_ONLY = "BCH"              # the coin that has a fee and a commission of its 
 MONEY = "CNY"
 NO_WORK = "0"
 cdef uint32_t open_max = OPEN_PER_USER_MAX
+
+if ((sizeof(Terms), sizeof(Harvest)) != (subaccounts.HEAD.size, subaccounts.HARVEST.size)
+        or (HEAD_BYTES, ADDRESS_HEAD_BYTES) != (users.HEAD.size, users.ADDRESS_HEAD.size)):
+    raise ImportError("what is read of users and sub-accounts is not laid out as they pack it")
 
 
 # What an account's day has brought it, in units; zeros where it had no work.
@@ -305,6 +313,8 @@ cdef class PayDesk:
         one = 10 ** self.money.scale
         hundredths = available * MONEY_ONE // one
         amount = hundredths * one // MONEY_ONE
+        # There may be more of them than any minimum, and than 63 bits hold.
+        hundredths = min(hundredths, AMOUNT_MAX)
         bank = self.core.sub_accounts.get(self.due.account).money_harvest
         closing.money_reason = self.lock_reason(
             terms, NO_HARVEST if bank is None else bank.min, hundredths, amount,

@@ -31,7 +31,9 @@ cdef class Withdrawals:
     cdef public dict _open          # Withdrawal by id
     cdef public list _packed        # by id - 1; None: it is open
     cdef public dict _by_user       # UserWithdrawals by uid
-    cdef public dict _by_request_id             # by request id, then uid: an id
+    # By request id: the id that bears it; where it is of several users, ids by uid. One that a
+    # client made up is one user's: it costs no dict.
+    cdef public dict _by_request_id
     cdef object _hash
 
     cpdef uint32_t open_count(self, uint32_t uid) except? 0xFFFFFFFF
@@ -42,4 +44,6 @@ cdef class Withdrawals:
     cdef UserWithdrawals own_of(self, uint32_t uid)
     cdef int change(self, Withdrawal withdrawal, int status, str txid) except -1
     cdef int close(self, Withdrawal withdrawal, int status, str txid) except -1
+    cdef int name(self, str request_id, uint32_t uid, number) except -1
     cdef int forget(self, str request_id, uint32_t uid) except -1
+    cdef uint32_t uid_of(self, number) except? 0xFFFFFFFF

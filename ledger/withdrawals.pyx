@@ -20,8 +20,8 @@ records, the transactions' included.
 
 from cpython.bytearray cimport (
     PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize)
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_AsUTF8String
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -125,8 +125,12 @@ cdef class Withdrawals:
 
     def by_request_id(self, uid, request_id):
         """The one that bears it, among the user's open and last REMEMBERED_MAX closed ones."""
-        number = self._by_request_id.get(request_id, {}).get(uid)
-        return None if number is None else self.get(number)
+        found = self._by_request_id.get(request_id)
+        if type(found) is dict:
+            found = (<dict> found).get(uid)
+        elif found is not None and self.uid_of(found) != uid:
+            found = None
+        return None if found is None else self.get(found)
 
     cpdef uint32_t open_count(self, uint32_t uid) except? 0xFFFFFFFF:
         cdef UserWithdrawals own = self._by_user.get(uid)
@@ -205,15 +209,10 @@ cdef class Withdrawals:
 
     cdef Withdrawal insert(self, Withdrawal withdrawal):
         """Append an open withdrawal to all indexes."""
-        cdef dict of_users
         cdef UserWithdrawals own
         number = withdrawal.id
         if withdrawal.request_id is not None:
-            of_users = self._by_request_id.get(withdrawal.request_id)
-            if of_users is None:
-                of_users = self._by_request_id[withdrawal.request_id] = {}
-            if of_users.setdefault(withdrawal.uid, number) != number:
-                raise ValueError(f"withdrawal {number}: its request id is taken")
+            self.name(withdrawal.request_id, withdrawal.uid, number)
         own = self.own_of(withdrawal.uid)
         append_id(own.ids, number)
         own.open_count += 1
@@ -257,13 +256,33 @@ cdef class Withdrawals:
             self.forget(forgotten.request_id, forgotten.uid)
         return 0
 
+    cdef int name(self, str request_id, uint32_t uid, number) except -1:
+        """Let a user's request id name a withdrawal; ValueError where it names another."""
+        found = self._by_request_id.get(request_id)
+        if found is None:
+            self._by_request_id[request_id] = number
+            return 0
+        if type(found) is not dict:
+            found = self._by_request_id[request_id] = {self.uid_of(found): found}
+        if (<dict> found).setdefault(uid, number) != number:
+            raise ValueError(f"withdrawal {number}: its request id is taken")
+        return 0
+
     cdef int forget(self, str request_id, uint32_t uid) except -1:
         """A user's request id counts no more."""
-        cdef dict of_users = self._by_request_id[request_id]
-        del of_users[uid]
-        if not of_users:
+        found = self._by_request_id[request_id]
+        if type(found) is dict:
+            del (<dict> found)[uid]
+        if type(found) is not dict or not found:
             del self._by_request_id[request_id]
         return 0
+
+    cdef uint32_t uid_of(self, number) except? 0xFFFFFFFF:
+        """Whose a withdrawal is that is there."""
+        record = self._packed[number - 1]
+        if record is None:
+            return (<Withdrawal?> self._open[number]).uid
+        return (<const Head*> PyBytes_AS_STRING(record)).uid
 
     def dump(self):
         """Records by id; for each user which closed ones' request ids still count, in order; the
@@ -297,8 +316,7 @@ cdef class Withdrawals:
             withdrawals._hash.add(record_of(withdrawal))
             if withdrawal.request_id is not None and (
                     not withdrawal.is_closed or number in counting):
-                withdrawals._by_request_id.setdefault(
-                    withdrawal.request_id, {})[withdrawal.uid] = number
+                withdrawals.name(withdrawal.request_id, withdrawal.uid, number)
             if withdrawal.is_closed:
                 withdrawals._packed.append(record)
             else:
@@ -333,11 +351,22 @@ cdef class Withdrawals:
             faults.append(f"{len(self._open)} are open, {self._packed.count(None)} not packed")
         if list(by_user) != list(self._by_user):
             faults.append(f"users {list(self._by_user)}, but withdrawals of {list(by_user)}")
+        named = self._named(by_user)
         for uid, own in self._by_user.items():
-            named = {request_id: of_users[uid]
-                     for request_id, of_users in self._by_request_id.items() if uid in of_users}
-            faults += user_faults(uid, own, named, by_user.get(uid, []))
-        return faults
+            faults += user_faults(uid, own, named.pop(uid, {}), by_user.get(uid, []))
+        return faults + [f"user {uid}: request ids {own}, but no withdrawal"
+                         for uid, own in named.items()]
+
+    def _named(self, by_user):
+        """{uid: {request id: withdrawal's id}} of the request ids that count, given withdrawals by
+        uid; part of `check`."""
+        owners = {withdrawal.id: uid for uid, own in by_user.items() for withdrawal in own}
+        named = {}
+        for request_id, found in self._by_request_id.items():
+            of_users = found if type(found) is dict else {owners.get(found, 0): found}
+            for uid, number in of_users.items():
+                named.setdefault(uid, {})[request_id] = number
+        return named
 
     def _signed_faults(self):
         """Where withdrawals and transactions disagree; part of `check`."""
@@ -388,12 +417,9 @@ cdef object ids_in(packed):
     return memoryview(packed).cast("Q")
 
 
-cdef inline const char* utf8_of(str text, Py_ssize_t* size) except NULL:
-    """A text's bytes, none where it is None; they are the text's own."""
-    if text is None:
-        size[0] = 0
-        return b""
-    return PyUnicode_AsUTF8AndSize(text, size)
+cdef inline bytes utf8_of(str text):
+    """A text's bytes, none where it is None; a text that gave its own would keep them forever."""
+    return b"" if text is None else PyUnicode_AsUTF8String(text)
 
 
 cpdef bytes record_of(Withdrawal its):
@@ -402,10 +428,12 @@ cpdef bytes record_of(Withdrawal its):
     OverflowError where a text is too long to be told.
     """
     cdef Head head
-    cdef Py_ssize_t address_bytes, txid_bytes, request_id_bytes
-    cdef const char* address = utf8_of(its.address, &address_bytes)
-    cdef const char* txid = utf8_of(its.txid, &txid_bytes)
-    cdef const char* request_id = utf8_of(its.request_id, &request_id_bytes)
+    cdef bytes address = utf8_of(its.address)
+    cdef bytes txid = utf8_of(its.txid)
+    cdef bytes request_id = utf8_of(its.request_id)
+    cdef Py_ssize_t address_bytes = PyBytes_GET_SIZE(address)
+    cdef Py_ssize_t txid_bytes = PyBytes_GET_SIZE(txid)
+    cdef Py_ssize_t request_id_bytes = PyBytes_GET_SIZE(request_id)
     cdef bytes record
     cdef char* at
     if address_bytes > 0xFFFF or txid_bytes > 0xFFFF or request_id_bytes > 0xFF:
@@ -421,9 +449,9 @@ cpdef bytes record_of(Withdrawal its):
     at += ID_BYTES
     memcpy(at, &head, sizeof(Head))
     at += sizeof(Head)
-    memcpy(at, address, address_bytes)
-    memcpy(at + address_bytes, txid, txid_bytes)
-    memcpy(at + address_bytes + txid_bytes, request_id, request_id_bytes)
+    memcpy(at, PyBytes_AS_STRING(address), address_bytes)
+    memcpy(at + address_bytes, PyBytes_AS_STRING(txid), txid_bytes)
+    memcpy(at + address_bytes + txid_bytes, PyBytes_AS_STRING(request_id), request_id_bytes)
     return record
 
 

@@ -70,7 +70,7 @@ class Running:
     sales: deque[Sale] = field(default_factory=deque)
 
     def add_works(self, works: Iterable[tuple[int, int]], with_fees: bool) -> None:
-        """Count one account's [(epoch, work)] as paid for."""
+        """Count [(epoch, work)] as paid for."""
         paid = self.works[with_fees]
         for epoch, work in works:
             paid[epoch] = paid.get(epoch, 0) + work

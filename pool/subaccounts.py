@@ -238,10 +238,11 @@ def unpacked(record: bytes) -> SubAccount:
     (master, fee, commission, bch_pps_fee, bch_commission, refer, fee_type, flags,
      count) = HEAD.unpack_from(record)
     end = HEAD.size + count * HARVEST.size
-    harvests = tuple(CoinHarvest(*its) for its in HARVEST.iter_unpack(record[HEAD.size:end]))
-    rest = DECODER.decode(memoryview(record)[end:])
+    harvests = tuple(map(CoinHarvest._make, HARVEST.iter_unpack(record[HEAD.size:end]))
+                     ) if count else ()
+    (number, name, theory_speed, description, worker_count, money_harvest, groups,
+     next_group) = DECODER.decode(record[end:])
     return SubAccount(
-        rest.number, master, rest.name, rest.theory_speed, rest.description, rest.worker_count,
-        fee_type, fee, commission, bch_pps_fee, bch_commission, refer, harvests,
-        rest.money_harvest, flags & COIN_TO_MONEY != 0, flags & LOCKED != 0, rest.groups,
-        rest.next_group)
+        number, master, name, theory_speed, description, worker_count, fee_type, fee, commission,
+        bch_pps_fee, bch_commission, refer, harvests, money_harvest, flags & COIN_TO_MONEY != 0,
+        flags & LOCKED != 0, groups, next_group)

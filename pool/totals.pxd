@@ -9,7 +9,7 @@ from pool.wide cimport wide_t
 cdef struct AccountTotal:
     uint64_t earned_low       # units, of all days
     uint64_t earned_high
-    int64_t unsold            # units of that which wait for the next sale
+    int64_t unsold            # units of that, and of commissions, which wait for the next sale
     int64_t last_paid         # units, 0: there was no payment
     int64_t last_day          # since 1970-01-01, that something was earned or paid for
 

@@ -28,7 +28,7 @@ cdef uint64_t LOW_MASK = <uint64_t> 0xFFFFFFFFFFFFFFFF
 class Total(NamedTuple):
     """What an account has earned of a coin, in units; of what its coins are sold for: got."""
     earned: int             # of all days
-    unsold: int             # of that, what waits for the next sale
+    unsold: int             # of that, and of commissions, what waits for the next sale
     last_paid: int          # the last payment's amount, 0: there was none
     last_day: int           # the last day, since 1970-01-01, that something was earned or paid for
 

@@ -25,14 +25,15 @@ BANK = {"province": "北京", "city": "北京", "bank": "中国银行", "branch"
 class SettlementHouse(ColdHouse):
     """At noon of DAY; PPS for all, no fees, no settings for payments."""
 
-    def __init__(self, core=None, ts_ns=(DAY * DAY_S + DAY_S // 2) * NS_PER_S):
+    def __init__(self, core=None, ts_ns=(DAY * DAY_S + DAY_S // 2) * NS_PER_S, cny_scale=8):
+        self.cny_scale = cny_scale
         super().__init__(core, ts_ns)
         if core is None:
             self.open()
 
     def open(self):
-        for name in ("BTC", "BCH", "CNY"):
-            self.must(Kind.ADD_COIN, name=name, title=name, type="coin", scale=8)
+        for name, scale in (("BTC", 8), ("BCH", 8), ("CNY", self.cny_scale)):
+            self.must(Kind.ADD_COIN, name=name, title=name, type="coin", scale=scale)
         self.must(Kind.REGISTER_USER, username="master", password_hash=HASH, group=2)
         for name in ("farm", "hall"):
             number = self.must(Kind.ADD_SUB_ACCOUNT, uid=MASTER, name=name, theory_speed=0,

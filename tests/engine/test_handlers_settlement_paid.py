@@ -177,6 +177,17 @@ def test_cny_are_paid_in_whole_hundredths():
     assert house.settlements.totals.get(FARM, BTC) == Total(MUCH, 0, 0, DAY)
 
 
+@pytest.mark.parametrize("cny_scale, paid", [(8, 2**63 - 1 - 775_807), (1, 2**63 - 1),
+                                             (0, 2**63 - 1)])
+def test_all_cny_that_can_exist_are_paid_at_once(cny_scale, paid):
+    house = SettlementHouse(cny_scale=cny_scale)
+    house.to_money(FARM)
+    house.bank(FARM, minimum=2**63 - 1 if cny_scale < 2 else 100)
+    house.must(Kind.DEPOSIT, uid=FARM, coin=CNY, amount=2**63 - 1, txid="all")
+    found = house.settle()[FARM]
+    assert (found.paid_coin, found.paid, found.money_remain) == (CNY, paid, 2**63 - 1 - paid)
+
+
 @pytest.mark.parametrize("spoil, reason", [
     (lambda house: (house.bank(FARM), house.must(
         Kind.LOCK_ACCOUNT, account=FARM, locked=True)), LockReason.ACCOUNT_LOCKED),

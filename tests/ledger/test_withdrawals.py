@@ -1,5 +1,7 @@
 """Withdrawals: found by id, user and request id however old, packed without loss."""
 
+import sys
+
 import msgpack
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,6 +81,31 @@ def test_only_the_last_closed_request_ids_count(monkeypatch):
         assert one.check() == []
 
 
+def test_a_request_id_of_several_users_is_forgotten_for_one_after_the_other(monkeypatch):
+    monkeypatch.setattr(module, "REMEMBERED_MAX", 1)
+    store = Withdrawals()
+    for uid, request_id in ((1, "a"), (2, "a"), (1, "b"), (2, "b")):
+        store.request(uid, **REQUEST | {"request_id": request_id})
+    for done, number in enumerate((1, 3, 2, 4), 1):
+        store.reject(store.get(number))
+        for one in (store, reloaded(store)):
+            assert [getattr(one.by_request_id(uid, "a"), "id", None) for uid in (1, 2, 3)] == [
+                1 if done < 2 else None, 2 if done < 4 else None, None]
+            assert [one.by_request_id(uid, "b").id for uid in (1, 2)] == [3, 4]
+            assert one.check() == []
+    assert store.request(2, **REQUEST | {"request_id": "a"}).id == 5
+    assert store.by_request_id(1, "a") is None and store.by_request_id(2, "a").id == 5
+
+
+def test_an_open_one_keeps_no_second_copy_of_its_texts():
+    texts = {"address": "北京" * 40, "request_id": "号" * 20}
+    sizes = [sys.getsizeof(text) for text in texts.values()]
+    store = Withdrawals()
+    store.request(1, **REQUEST | texts)
+    store.approve(store.get(1))
+    assert [sys.getsizeof(text) for text in texts.values()] == sizes
+
+
 def test_a_closed_record_cannot_be_changed_through_a_copy():
     store = filled()
     store.get(2).amount = 7
@@ -93,6 +120,8 @@ def test_load_refuses_what_contradicts_itself():
         Withdrawals.load([[records[0][:-1], *records[1:]], remembered, signed])
     with pytest.raises(ValueError):
         Withdrawals.load([[b"", *records[1:]], remembered, signed])
+    with pytest.raises(ValueError, match="request id is taken"):
+        Withdrawals.load([[*records, records[0]], remembered, signed])
 
 
 def test_a_dump_without_transactions_is_loaded():
@@ -180,6 +209,12 @@ def broken(store, how):
             own.open_count += 1
         case "request id":
             store._by_request_id["a"][1] = 2
+        case "only request id":
+            store._by_request_id["b"] = 4
+        case "request id of nothing":
+            store._by_request_id["c"] = 9
+        case "request id of nobody":
+            store._by_request_id["a"][3] = 1
         case "remembered":
             del own.remembered[:]
         case "order":
@@ -195,6 +230,9 @@ def broken(store, how):
     ("index", "index [1, 2]"),
     ("count", "3 are said to be open"),
     ("request id", "request ids"),
+    ("only request id", "user 1: request ids"),
+    ("request id of nothing", "user 0: request ids {'c': 9}, but no withdrawal"),
+    ("request id of nobody", "user 3: request ids {'a': 1}, but no withdrawal"),
     ("remembered", "0 of 1 closed"),
     ("order", "users [2, 1]"),
 ])
