@@ -14,6 +14,7 @@ from engine.lobster import run as run_lobster
 from engine.replay import rebuild_history, replay_trades, write_snapshot
 from engine.replay import replay as replay_folder
 from engine.sequencer import HouseStopped, Overloaded, Reply
+from engine.turns import turn
 from engine.verify import verify as verify_folder
 from engine.views import OrderView
 from engine.worth import pps_of_day
@@ -26,5 +27,5 @@ __all__ = [
     "PairStatus", "Reason", "Reply", "Result", "RowRefused", "SelfTrade", "Side", "Tif", "What",
     "WithdrawalStatus", "add_shares", "amend_order", "cancel_all", "cancel_order", "cold",
     "is_longer_than", "packed_rows", "place_order", "pps_of_day", "rebuild_history",
-    "replay_folder", "replay_trades", "run_lobster", "verify_folder", "write_snapshot",
+    "replay_folder", "replay_trades", "run_lobster", "turn", "verify_folder", "write_snapshot",
 ]

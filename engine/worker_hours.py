@@ -27,6 +27,7 @@ import numpy as np
 from engine.core import Core
 from engine.history import HistoryLate
 from engine.hour_writer import HOURS_DIRECTORY, HOURS_IN_CORE
+from engine.turns import turn
 from pool.hour_files import AccountHour, HourDamage, HourFile, HourFolder, first_hour_kept
 from pool.rosters import Roster
 from pool.worker_views import Active, Period
@@ -116,9 +117,9 @@ class WorkerHours:
                 works = read[hour]
             for first in range(0, max(len(members.numbers), 1), SHOWN_AT_ONCE):
                 end = first + SHOWN_AT_ONCE
+                await turn()
                 yield hour * 3600, members.roster.hour_columns(
                     first, end, *(column[first:end] for column in works))
-                await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Wait for the files that are being read. May be repeated."""
@@ -201,8 +202,9 @@ class WorkerHours:
 
     async def _members(self, account: int) -> Members:
         roster = self._core.workers.roster(account, self._now_s())
+        await turn()
         while not roster.find(FOUND_AT_ONCE):
-            await asyncio.sleep(0)
+            await turn()
         return await self._in_thread(members_of, roster, roster.numbers_of(0, len(roster)))
 
     async def _remembered(self, members: Members,
@@ -211,12 +213,12 @@ class WorkerHours:
         memory."""
         accepted, rejected = (np.empty(len(members.numbers), np.uint64) for _ in range(2))
         for first in range(0, max(len(members.numbers), 1), FOUND_AT_ONCE):
+            await turn()
             if hour < self._first_in_memory():
                 return None
             part = slice(first, first + FOUND_AT_ONCE)
             accepted[part], rejected[part] = self._core.workers.hour_of_workers(
                 members.numbers[part], hour)
-            await asyncio.sleep(0)
         return accepted, rejected
 
 

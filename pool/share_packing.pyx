@@ -163,6 +163,8 @@ cdef char* name_packed(char* at, uint32_t account, str name, Py_ssize_t row) exc
     cdef Py_ssize_t size
     cdef const char* text
     cdef bytes encoded
+    if len(name) > NAME_BYTES_MAX:
+        raise RowRefused(row, "worker")
     try:
         text = PyUnicode_AsUTF8AndSize(name, &size)
     except UnicodeEncodeError:

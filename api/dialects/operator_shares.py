@@ -18,6 +18,7 @@ BATCH_MAX = 2**64 - 1
 BATCH_DIGITS_MAX = 20
 WORK_LIMIT = 2**64
 KNOWN_ACCOUNTS_MAX = 1 << 20        # spellings of names
+NAME_LENGTH_MAX = 256               # no account's or coin's is longer; one of 8 MB takes 0.2 s
 # What a refusal of the core is about; a row of the first name where it counts names.
 OF_NAMES = {Result.BAD_NAME: "worker", Result.UNKNOWN_ACCOUNT: "user"}
 OF_ROWS = {Result.NO_NETWORK: "coin", Result.BAD_DIFFICULTY: "difficulty",
@@ -57,7 +58,7 @@ class ShareCalls:
 
     def _account_of(self, name: str) -> int | None:
         number = self._accounts.get(name)
-        if number is None:
+        if number is None and len(name) <= NAME_LENGTH_MAX:
             found = self._house.core.users.sub_account(name)
             if found is None:
                 return None
@@ -67,6 +68,8 @@ class ShareCalls:
         return number
 
     def _coin_of(self, name: str) -> int | None:
+        if len(name) > NAME_LENGTH_MAX:
+            return None
         coins = self._house.core.coins
         coin = coins.by_name(name) or coins.by_name(name.upper())
         return None if coin is None else coin.number
@@ -90,7 +93,7 @@ def numbered(query: dict[str, str], body: dict[str, object]) -> tuple[int, int]:
 
 
 def _number(field: str, written: str, most: int) -> int:
-    if written.isascii() and written.isdigit() and len(written) <= BATCH_DIGITS_MAX:
+    if len(written) <= BATCH_DIGITS_MAX and written.isascii() and written.isdigit():
         number = int(written)
     else:
         number = read(field, written, 0)

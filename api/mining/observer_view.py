@@ -4,7 +4,6 @@ It reads the same counters as the dialects of the pool and rounds speeds down fo
 one goes along. Nothing here is escaped for a page; names are as their owners wrote them.
 """
 
-import asyncio
 from array import array
 from collections.abc import Callable
 from datetime import date, datetime, tzinfo
@@ -14,6 +13,7 @@ from api import numbers
 from api.config import Pool
 from api.mining.workers import roster_of, status_counts
 from api.times import FORMAT
+from engine import turn
 
 WORKERS_PER_PAGE = 200
 LOOKED_AT_ONCE = 5_000                  # workers, some milliseconds
@@ -97,9 +97,9 @@ async def fitting_workers(core, account: int, now_s: int, pool: Pool, *, prefix:
         return fitting
     asked = next((number for number, name in STATUSES.items() if name == status), ANY_STATUS)
     for first in range(0, len(roster), LOOKED_AT_ONCE):
+        await turn()
         fitting.extend(roster.fitting(first, first + LOOKED_AT_ONCE, asked, folded,
                                       pool.running_minutes, pool.stopped_hours))
-        await asyncio.sleep(0)
     return fitting
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from api.numbers import InputError
+from api.numbers import TEXT_LENGTH_MAX, InputError
 from engine import NumberFault, RowRefused, is_longer_than, packed_rows
 
 DIALECT = "shares"              # under which rows are counted
@@ -25,9 +25,12 @@ SHOWN_MAX = 64
 # would hold the loop for as long as ten calls.
 BODY_BYTES_USUAL = 2 << 20
 TOO_LONG = "Expected `array` of length"
-PLACE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<place>.+)`)?", re.DOTALL)
-NAMED = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`",
-                   re.DOTALL)
+# What the decoder writes between a reason, which may hold a key of the body, and a place.
+PLACED_AT = " - at `$"
+NAMED = {"Object contains unknown field `": "is not a field of this call",
+         "Object missing required field `": "is missing"}
+WHOLE = re.compile(rb"-?[0-9]+")
+NO_JSON = "must be JSON"
 FORMS = {"user": "must be a string", "worker": "must be a string", "coin": "must be a string",
          "difficulty": "must be a number", "at": "must be a number",
          "source": "must be a whole number", "batch": "must be a whole number",
@@ -38,6 +41,10 @@ REASONS = {"user": "is no sub-account", "worker": f"must have 1 to {WORKER_BYTES
 FAULTS = {NumberFault.NO_NUMBER: "must be a number", NumberFault.IS_ZERO: "must be more than zero",
           NumberFault.IS_NEGATIVE: "must have no sign", NumberFault.IS_TOO_LARGE: "is too large",
           NumberFault.IS_INEXACT: "must be a multiple of 2^-16"}
+
+
+NULL = b"null"
+NOT_GIVEN = msgspec.Raw(NULL)
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -65,26 +72,29 @@ class PackedRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class Batch(msgspec.Struct, forbid_unknown_fields=True):
     """Rows with the pair that makes a call repeatable."""
     rows: list[Row]
-    source: int | str | None = None
-    batch: int | str | None = None
+    source: msgspec.Raw = NOT_GIVEN
+    batch: msgspec.Raw = NOT_GIVEN
 
 
 PackedRows = Annotated[list[PackedRow], msgspec.Meta(max_length=ROWS_MAX)]
 
 
-class PackedBatch(Batch):
+class PackedBatch(msgspec.Struct, forbid_unknown_fields=True):
     rows: PackedRows
+    source: int | str | None = None
+    batch: int | str | None = None
 
 
 JSON_DECODER = msgspec.json.Decoder(list[Row] | Batch)
+TEXT_DECODER = msgspec.json.Decoder(str)
 PACKED_DECODER = msgspec.msgpack.Decoder(PackedRows | PackedBatch)
 
 
 class Shares(NamedTuple):
-    """Rows, and what came with them."""
+    """Rows, and what came with them: a whole number or a text that may be one, or None."""
     rows: list[Row]
-    source: object
-    batch: object
+    source: int | str | None
+    batch: int | str | None
 
 
 class Packed(NamedTuple):
@@ -103,26 +113,49 @@ def decoded(body: bytes, is_packed: bool) -> Shares:
     except msgspec.ValidationError as error:
         raise refused_form(str(error)) from None
     except (msgspec.DecodeError, ValueError, RecursionError):
-        raise InputError("body", "must be MessagePack" if is_packed else "must be JSON") from None
-    shares = (Shares(found, None, None) if isinstance(found, list)
-              else Shares(found.rows, found.source, found.batch))
+        raise InputError("body", "must be MessagePack" if is_packed else NO_JSON) from None
+    if isinstance(found, list):
+        shares = Shares(found, None, None)
+    elif is_packed:
+        shares = Shares(found.rows, found.source, found.batch)
+    else:
+        shares = Shares(found.rows, _given("source", found.source), _given("batch", found.batch))
     if not 1 <= len(shares.rows) <= ROWS_MAX:
         raise InputError("rows", ROWS_COUNT)
     return shares
+
+
+def _given(field: str, value: msgspec.Raw) -> str | None:
+    """The text of a JSON string, or of a whole number, cut off behind TEXT_LENGTH_MAX; None of a
+    null. Raises InputError."""
+    written = bytes(value)
+    if written == NULL:
+        return None
+    if written.startswith(b'"'):
+        try:
+            return TEXT_DECODER.decode(written)
+        except (msgspec.DecodeError, ValueError):
+            raise InputError("body", NO_JSON) from None
+    start = written[:TEXT_LENGTH_MAX + 1]
+    if not WHOLE.fullmatch(start):
+        raise InputError(field, FORMS[field])
+    return start.decode()
 
 
 def refused_form(message: str) -> InputError:
     """What the decoder says of a value of another form, in our words."""
     if message.startswith(TOO_LONG):
         return InputError("rows", ROWS_COUNT)
-    parts = PLACE.fullmatch(message)
-    place = (parts["place"] or "").replace("$", "")
+    # The key may be as long as the body: no step for each of its characters.
+    reason, placed_at, place = message.rpartition(PLACED_AT)
+    if not placed_at:
+        reason, place = message, ""
+    place = place[:SHOWN_MAX].removesuffix("`").removeprefix(".")
     place = f"rows{place}" if place.startswith("[") else place
-    if named := NAMED.fullmatch(parts["reason"]):
-        field = named["name"][:SHOWN_MAX]
-        place = f"{place}.{field}" if place else field
-        is_missing = named["what"].startswith("missing")
-        return InputError(place, "is missing" if is_missing else "is not a field of this call")
+    for start, words in NAMED.items():
+        if reason.startswith(start):
+            field = reason.removeprefix(start).removesuffix("`")[:SHOWN_MAX]
+            return InputError(f"{place}.{field}" if place else field, words)
     if not place:
         return InputError("body", "must be a list of rows, or an object that has one")
     name = place.rpartition(".")[2]

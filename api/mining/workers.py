@@ -7,7 +7,6 @@ All else is for `msgspec.json.encode`.
 Invariant: a list is the JSON that `msgspec` would make of the same workers one by one.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 from json.encoder import encode_basestring as quoted
@@ -16,19 +15,20 @@ import msgspec
 
 from api.config import Pool
 from api.mining.speeds import DAY_S, HOUR_S, RATE_TEXTS, day_label, hour_label
-from engine import House
+from engine import House, turn
 
 # Workers that are found, counted, or shown while nothing else is served: some milliseconds each.
 FOUND_AT_ONCE = 10_000
 COUNTED_AT_ONCE = 20_000
 SHOWN_AT_ONCE = 1_000
-# Workers of a part that is sent; a list of no more is sent as one.
-PART_WORKERS = 10_000
+# A longer list is sent in parts, of SHOWN_AT_ONCE workers each: what a client that does not read
+# holds of it.
+WHOLE_WORKERS = 10_000
 MINUTE_S = 60
 MINUTE_FORMAT = "%Y-%m-%d %H:%M:"
 NO_GROUP = "null"
 
-# Of more than PART_WORKERS workers: the parts of the JSON, to be sent in turn.
+# Of more than WHOLE_WORKERS workers: the parts of the JSON, to be sent in turn.
 Listed = msgspec.Raw | AsyncGenerator[bytes]
 # Of columns, a list for each field of a WorkerLine (pool/worker_views).
 Texts = Callable[[tuple[list, ...]], list[str]]
@@ -37,8 +37,9 @@ Texts = Callable[[tuple[list, ...]], list[str]]
 async def roster_of(core, account: int, now_s: int):
     """A Roster (pool/rosters) of all workers that a sub-account has."""
     roster = core.workers.roster(account, now_s)
+    await turn()
     while not roster.find(FOUND_AT_ONCE):
-        await asyncio.sleep(0)
+        await turn()
     return roster
 
 
@@ -46,8 +47,7 @@ async def status_counts(core, account: int, now_s: int, pool: Pool) -> list[int]
     """How many workers of a sub-account run, have stopped, and are invalid."""
     roster, so_far = await roster_of(core, account, now_s), [0, 0, 0]
     for first in range(0, len(roster), COUNTED_AT_ONCE):
-        if first:
-            await asyncio.sleep(0)
+        await turn()
         more = roster.counts(first, first + COUNTED_AT_ONCE, pool.running_minutes,
                              pool.stopped_hours)
         so_far = [before + count for before, count in zip(so_far, more)]
@@ -121,22 +121,17 @@ def _counts(periods: Iterable, seconds: int, label: Callable[[int], str], first:
 
 async def _json_list(house: House, account: int, now_s: int, pool: Pool, texts: Texts) -> Listed:
     roster = await roster_of(house.core, account, now_s)
+    firsts = range(0, len(roster), SHOWN_AT_ONCE)
 
     async def part(first: int) -> bytes:
-        slices = []
-        for at in range(first, min(first + PART_WORKERS, len(roster)), SHOWN_AT_ONCE):
-            if at != first:
-                await asyncio.sleep(0)
-            shown = texts(roster.columns(at, min(at + SHOWN_AT_ONCE, first + PART_WORKERS),
-                                         pool.running_minutes, pool.stopped_hours))
-            # None of a slice may be there any more.
-            if shown:
-                slices.append(",".join(shown).encode())
-        return b",".join(slices)
+        """Empty where none of a slice is there any more."""
+        await turn()
+        return ",".join(texts(roster.columns(first, first + SHOWN_AT_ONCE, pool.running_minutes,
+                                             pool.stopped_hours))).encode()
 
     async def parts() -> AsyncGenerator[bytes]:
         before = b"["
-        for first in range(0, len(roster), PART_WORKERS):
+        for first in firsts:
             if shown := await part(first):
                 # Shares that it counts may have come since the last part.
                 await house.settled()
@@ -144,9 +139,10 @@ async def _json_list(house: House, account: int, now_s: int, pool: Pool, texts: 
                 before = b","
         yield b"]" if before == b"," else b"[]"
 
-    if len(roster) > PART_WORKERS:
+    if len(roster) > WHOLE_WORKERS:
         return parts()
-    return msgspec.Raw(b"[%b]" % await part(0))
+    return msgspec.Raw(b"[%b]" % b",".join(
+        [shown for first in firsts if (shown := await part(first))]))
 
 
 def _group_texts(core, account: int) -> Mapping[int, str]:

@@ -197,7 +197,7 @@ def test_slices_of_any_size_make_the_same_answer(counting, monkeypatch, find, sh
 def test_a_list_of_very_many_workers_comes_in_parts(more):
     """Of those that there were when it was asked for, each as it is when its part is made; no part
     goes out before what it shows is on disk."""
-    counting, count = Counting(), 2 * workers.PART_WORKERS * more or workers.PART_WORKERS
+    counting, count = Counting(), 2 * workers.WHOLE_WORKERS * more or workers.WHOLE_WORKERS
     names = [f"w{number}" for number in range(count)]
     counting.add_each(NOON_S, names)
 
@@ -208,7 +208,8 @@ def test_a_list_of_very_many_workers_comes_in_parts(more):
         parts = [await anext(found)]
         counting.add_each(NOON_S + 59, ["late", names[0], names[-1]])
         parts += [part async for part in found]
-        assert counting.settled_at == [counting.core.seq - 1, counting.core.seq]
+        assert counting.settled_at == [
+            counting.core.seq - 1, *(len(parts) - 2) * [counting.core.seq]]
         return json.loads(b"".join(parts))
     shares = [1 + number % 7 for number in range(count)]
     shares[-1] += 3 * more
@@ -216,8 +217,32 @@ def test_a_list_of_very_many_workers_comes_in_parts(more):
         (name, 2**32 * shares // 300) for name, shares in zip(names, shares)]
 
 
+def test_lists_that_are_read_at_once_do_not_add_up(counting, monkeypatch):
+    """Others are served between any two slices, whatever list each is of."""
+    monkeypatch.setattr(workers, "SHOWN_AT_ONCE", 1)
+    shown_at = []
+
+    async def asked():
+        loop, loop_turns = asyncio.get_running_loop(), 0
+
+        def count():
+            nonlocal loop_turns
+            loop_turns += 1
+            loop.call_soon(count)
+
+        def texts(columns):
+            shown_at.append(loop_turns)
+            return [str(number) for number, *_ in zip(*columns)]
+        count()
+        return await asyncio.gather(*(
+            workers._json_list(counting, counting.account, NOON_S + 50 * HOUR_S, Pool(), texts)
+            for _ in range(20)))
+    assert len({bytes(found) for found in asyncio.run(asked())}) == 1
+    assert len(shown_at) == len(set(shown_at)) == 20 * len(NAMES)
+
+
 def test_who_is_dropped_before_a_part_is_made_is_not_in_it():
-    counting, count = Counting(), workers.PART_WORKERS + 3
+    counting, count = Counting(), workers.WHOLE_WORKERS + 3
     names = [f"w{number}" for number in range(count)]
     counting.add_each(NOON_S, names)
 

@@ -204,6 +204,40 @@ def test_a_number_of_a_batch_that_is_none(door, numbers, words):
         door.denied(INPUT, words, "POST", f"shares?{query}", [row()])
 
 
+@pytest.mark.parametrize("field", ["source", "batch"])
+@pytest.mark.parametrize("written, words", [
+    ("9" * 6_000_000, "{}: must be a number of at most 100 characters"),
+    ("-" + "9" * 5_000, "{}: must be a number of at most 100 characters"),
+    ("1." + "0" * 5_000, "{}: must be a whole number"), ("1e5", "{}: must be a whole number"),
+    ("true", "{}: must be a whole number"), ('{"a": [1]}', "{}: must be a whole number"),
+    ('"' + "9" * 5_000 + '"', "{}: must be a number of at most 100 characters"),
+    ('"\\ud800"', "body: must be JSON"),
+], ids=lambda value: value[:40])
+def test_a_number_of_a_batch_is_no_number_before_its_digits_are_counted(door, field, written,
+                                                                         words):
+    """To make one of thousands of digits takes as long as a hundred rows; it may come often."""
+    body = json.dumps({"rows": [row()], "source": 1, "batch": 1} | {field: "D"})
+    door.denied(INPUT, words.format(field), "POST", "shares", body.replace('"D"', written).encode())
+
+
+@pytest.mark.parametrize("key", ["k" * 1_000_000, " - at `$.k" * 100_000, "`\n - at `$" * 100_000],
+                         ids=lambda value: value[:10])
+def test_a_refusal_says_where_and_gives_no_long_key_back(door, key):
+    for body, place in (({key: 1}, ""), ([row(), row() | {key: 1}], "rows[1].")):
+        for sent, headers in ((json.dumps(body).encode(), {}), (msgpack.packb(body), PACKED)):
+            envelope = door.operator("POST", "shares", sent, headers)
+            assert envelope["code"] == INPUT
+            assert envelope["message"].startswith(place) and len(envelope["message"]) < 200
+
+
+@pytest.mark.parametrize("name", ["\u0149" * 300, "x" * 300_000])
+def test_a_name_that_none_can_have_names_nothing(door, name):
+    door.denied(INPUT, "rows[0].user: is no sub-account", "POST", "shares", [row(user=name)])
+    door.denied(INPUT, "rows[0].coin: is not listed", "POST", "shares", [row(coin=name)])
+    door.denied(INPUT, "rows[0].worker: must have 1 to 64 bytes", "POST", "shares",
+                [row(worker=f"farm.{name}")])
+
+
 def test_a_number_is_given_in_one_place(door):
     door.denied(INPUT, "source: is given twice", "POST", "shares?source=1&batch=1",
                 {"rows": [row()], "source": 1, "batch": 1})
