@@ -30,7 +30,7 @@ from api.shell import SHELL
 from api.site import LimitedSite
 from engine import FolderLocked, Halt, House, HouseSettings, HouseStopped, JournalDamage
 
-# How long an end waits for answers in flight; each of them waits for the disk, no longer.
+# How long an end waits for answers in flight: for the disk, and for clients that read slowly.
 ANSWERS_OUT_S = 30
 BACKLOG = 1024
 
@@ -80,7 +80,8 @@ async def running(config: Config) -> AsyncIterator[Running]:
             raise StartRefused(Exit.DAMAGED, str(error)) from None
         except HouseStopped as error:
             raise StartRefused(Exit.STOPPED, str(error)) from None
-        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=ANSWERS_OUT_S)
+        # aiohttp waits so long for handlers, and once more for them after their bodies are refused.
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=ANSWERS_OUT_S / 2)
         await runner.setup()
         try:
             url = await _listen(runner, config, tls)
