@@ -59,11 +59,11 @@ class User(NamedTuple):
     name: str | None = None
     source: int | None = None               # the front end where it was registered
     pay_password_hash: str | None = None
-    withdraw_addresses: tuple[tuple[int, str], ...] = ()    # (coin, address), one a coin
     permissions: dict[str, int] = {}        # never changed in place, as all of a user
     profile: dict[str, str] = {}
     identity: dict[str, bytes] = {}         # sealed
     devices: tuple[Device, ...] = ()        # in the order they were bound
+    withdraw_addresses: tuple[tuple[int, str], ...] = ()    # (coin, address), one a coin
 
     @property
     def active(self) -> bool:
@@ -76,9 +76,6 @@ class User(NamedTuple):
 
     def device(self, device_id: str) -> Device | None:
         return next((device for device in self.devices if device.device_id == device_id), None)
-
-
-ADDRESSES_AT = User._fields.index("withdraw_addresses")
 
 
 def is_username(text: str) -> bool:
@@ -236,7 +233,7 @@ def packed(user: User) -> bytes:
     for coin, address in user.withdraw_addresses:
         encoded = address.encode()
         parts += [ADDRESS_HEAD.pack(coin, len(encoded)), encoded]
-    parts.append(msgpack.packb(user[2:ADDRESSES_AT] + user[ADDRESSES_AT + 1:]))
+    parts.append(msgpack.packb(user[2:-1]))
     return b"".join(parts)
 
 
@@ -254,9 +251,9 @@ def unpacked(uid: int, record: bytes) -> User:
         coin, size = ADDRESS_HEAD.unpack_from(record, at)
         at += ADDRESS_HEAD.size + size
         addresses.append((coin, record[at - size:at].decode()))
-    *fields, permissions, profile, identity, devices = msgpack.unpackb(memoryview(record)[at:])
-    return User(uid, username, *fields, tuple(addresses), permissions, profile,
-                identity, tuple(Device(*device) for device in devices))
+    *fields, devices = msgpack.unpackb(record[at:])
+    return User(uid, username, *fields, tuple([Device(*device) for device in devices]),
+                tuple(addresses))
 
 
 def record_of(uid: int, record: bytes) -> bytes:
