@@ -4,7 +4,6 @@ There may be a hundred thousand rows: they are made and written in slices, and o
 between two.
 """
 
-import asyncio
 import csv
 import io
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from api.mining import ranges
 from api.mining.day_payments import DayPayment, payments_of_day
 from api.mining.profits import date_text
 from api.replies import HEADERS
+from engine import turn
 
 ROWS_AT_ONCE = 500
 JSON, CSV = "json", "csv"
@@ -45,7 +45,7 @@ class PaymentCalls:
             shown = self._shown(day, rows[start:start + ROWS_AT_ONCE])
             pieces.append(written(shown) if form == CSV
                           else b",".join(map(msgspec.json.encode, shown)))
-            await asyncio.sleep(0)
+            await turn()
         if form == JSON:
             return msgspec.Raw(b"[%b]" % b",".join(pieces))
         name = f"payments-{date_text(day)}.csv"

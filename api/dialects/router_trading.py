@@ -9,7 +9,7 @@ import asyncio
 from api import times
 from api.dialects.calls import Call, Refused, Routes, accepted, encode
 from api.numbers import InputError, text
-from engine import OrderFlag, OrderStatus, OrderType, Side, Tif
+from engine import OrderFlag, OrderStatus, OrderType, Side, Tif, turn
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 LIMIT, MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
@@ -91,7 +91,7 @@ async def get_open_orders(call: Call) -> bytes:
         orders += page
         before = page[-1].order_id
         # A user may have a hundred thousand: the others' orders go in between.
-        await asyncio.sleep(0)
+        await turn()
     # Only what is on disk has a time that stays.
     await call.house.settled()
     placed_ns = await call.house.placed_ns([order.order_id for order in orders])
@@ -99,7 +99,7 @@ async def get_open_orders(call: Call) -> bytes:
     for start in range(0, len(orders), OPEN_ORDERS_AT_ONCE):
         shown += [encode(_open(order, placed_ns.get(order.order_id), call))
                   for order in orders[start:start + OPEN_ORDERS_AT_ONCE]]
-        await asyncio.sleep(0)
+        await turn()
     return b"[%b]" % b",".join(shown)
 
 

@@ -20,7 +20,7 @@ import msgspec
 from api.mining.coins import BCH, BTC, CNY
 from api.mining.profits import date_text
 from api.numbers import text as decimal
-from engine import House, LockReason, WithdrawalStatus
+from engine import House, LockReason, WithdrawalStatus, turn
 
 ROWS_AT_ONCE = 250
 DECIMALS = (8, 8, 2)        # of BTC, BCH, CNY
@@ -83,7 +83,7 @@ async def slices_of_day(house: House, day: int) -> AsyncIterator[list[DayPayment
                    for number, own in islice(accounts, ROWS_AT_ONCE)]:
         await house.settled()
         yield rows
-        await asyncio.sleep(0)
+        await turn()
 
 
 def coins_by_settlement(core, day: int) -> dict[int, int]:
