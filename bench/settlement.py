@@ -13,6 +13,7 @@ from time import perf_counter_ns
 
 import numpy as np
 
+from api.mining.settling import ACCOUNTS_PER_COMMAND
 from bench.machine import in_fresh_process, one_core, without_cycle_search
 from bench.venue import WrongAnswer
 from engine.codes import HouseAccount, Kind, Result
@@ -23,7 +24,6 @@ from pool.share_book import packed_batch
 
 ACCOUNTS = 100_000
 ACCOUNTS_PER_MASTER = 1_000
-ACCOUNTS_PER_COMMAND = 500
 EPOCHS = 3
 PAID_OF = 2
 BATCH_ROWS = 20_000

@@ -23,15 +23,15 @@ cdef class DayWorth:
         """`valuation` (pool.pps.Valuation) knows the epochs of the day's work."""
         self.workers = workers
         self.valuation = valuation
-        sheets = workers.sheets.epochs_of_day(coin, day)
-        self.count = len(sheets)
+        places = workers.sheets.places_of_day(coin, day)
+        self.count = len(places)
         self.epochs = <Epoch*> calloc(self.count + 1, sizeof(Epoch))
         self.works = <EpochWork*> calloc(self.count + 1, sizeof(EpochWork))
         if self.epochs is NULL or self.works is NULL:
             raise MemoryError
-        for at, number in enumerate(sheets):
+        for at, (number, place) in enumerate(places):
             self.epochs[<uint32_t> at].number = number
-            self.epochs[<uint32_t> at].sheet = workers.sheets.find(coin, <uint32_t> day, number)
+            self.epochs[<uint32_t> at].sheet = workers.sheets.sheets + <uint32_t> place
 
     def __dealloc__(self):
         free(self.epochs)

@@ -132,9 +132,11 @@ cdef class Work:
         """The epochs that have work, rising."""
         return sorted({epoch for its, _, epoch in self.keys() if its == coin})
 
-    def epochs_of_day(self, coin, int64_t day):
-        """The epochs in which a coin has work of a day, rising."""
-        return [epoch for its, its_day, epoch in self.keys() if its == coin and its_day == day]
+    def places_of_day(self, uint32_t coin, int64_t day):
+        """(epoch, place in `sheets`) of each sheet of a coin's day, epochs rising."""
+        cdef uint32_t at
+        return sorted([(self.sheets[at].epoch, at) for at in range(self.sheet_top)
+                       if self.sheets[at].coin == coin and self.sheets[at].day == day])
 
     def of_account(self, uint32_t slot, uint32_t coin, int64_t day):
         """[(epoch, work)] of the account in a slot, epochs rising, without zeros."""

@@ -31,6 +31,8 @@ NAMED = {"Object contains unknown field `": "is not a field of this call",
          "Object missing required field `": "is missing"}
 WHOLE = re.compile(rb"-?[0-9]+")
 NO_JSON = "must be JSON"
+NULL = b"null"
+NOT_GIVEN = msgspec.Raw(NULL)
 FORMS = {"user": "must be a string", "worker": "must be a string", "coin": "must be a string",
          "difficulty": "must be a number", "at": "must be a number",
          "source": "must be a whole number", "batch": "must be a whole number",
@@ -41,10 +43,6 @@ REASONS = {"user": "is no sub-account", "worker": f"must have 1 to {WORKER_BYTES
 FAULTS = {NumberFault.NO_NUMBER: "must be a number", NumberFault.IS_ZERO: "must be more than zero",
           NumberFault.IS_NEGATIVE: "must have no sign", NumberFault.IS_TOO_LARGE: "is too large",
           NumberFault.IS_INEXACT: "must be a multiple of 2^-16"}
-
-
-NULL = b"null"
-NOT_GIVEN = msgspec.Raw(NULL)
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):

@@ -69,25 +69,6 @@ async def test_a_day_is_due_ten_minutes_after_its_end(tmp_path, caplog):
 
 
 @run
-async def test_the_log_names_who_earned_nothing_because_there_would_be_too_much(tmp_path, caplog):
-    clock = Clock(NOON)
-    async with mine(tmp_path / "house", clock) as one:
-        await one.list_coins()
-        await one.networked()
-        farm, other = await one.farm("farm"), await one.farm("other")
-        await one.work(farm, 1000)
-        await one.work(other, 1)
-        await one.do(Kind.DEPOSIT, uid=1, coin=BTC, amount=2**63 - 10**8, txid="much")
-        clock.now_s = (DAY + 1) * DAY_S + TEN_PAST
-        await at_work(one).round()
-        assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-            f"BTC, 2024-10-04: sub-account {farm} has worked and earned nothing: there would be "
-            "more of the coin than can be"]
-        assert one.core.balance(farm, BTC) == (0, 0) != one.core.balance(other, BTC)
-        one.core.check()
-
-
-@run
 async def test_days_that_were_missed_are_settled_in_their_order(tmp_path, caplog):
     clock = Clock(NOON)
     async with mine(tmp_path / "house", clock) as one:

@@ -27,6 +27,7 @@ class SettlementHouse(ColdHouse):
 
     def __init__(self, core=None, ts_ns=(DAY * DAY_S + DAY_S // 2) * NS_PER_S, cny_scale=8):
         self.cny_scale = cny_scale
+        self.lost = []
         super().__init__(core, ts_ns)
         if core is None:
             self.open()
@@ -73,16 +74,18 @@ class SettlementHouse(ColdHouse):
         return self
 
     def settle(self, coin=BTC, day=DAY, count=100):
-        """Settle a day to its end: the last earning of each account, by account."""
+        """Settle a day to its end: the last earning of each account, by account. `lost` is then
+        all that the steps have named so."""
         if self.ts_ns < (day + 1) * DAY_S * NS_PER_S:
             self.to_day(day + 1)
-        found = {}
+        found, self.lost = {}, []
         step = self.must(Kind.BEGIN_SETTLEMENT, coin=coin, day=day)
         while not step["done"]:
             if step.get("sales"):
                 step = self.must(Kind.SELL_EARNINGS, coin=coin, day=day)
             else:
                 step = self.must(Kind.SETTLE_ACCOUNTS, coin=coin, day=day, count=count)
+            self.lost += step["lost"]
             for earning in map(Earning._make, step["earnings"]):
                 found[earning.account] = earning
         return found

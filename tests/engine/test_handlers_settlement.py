@@ -237,7 +237,7 @@ def test_what_the_supply_cannot_bear_is_settled_as_nothing(house):
     house.mine(HALL, 1_100)
     found = house.settle()
     # 1,078 and 11 are too much with the other's 1,100.
-    assert [one.gross for one in found.values()] == [1_100, 0]
+    assert [one.gross for one in found.values()] == [1_100, 0] and house.lost == [HALL]
     assert found[HALL].work == str(1_100 * ONE)
     done = house.settlements.of_day(BTC, DAY)
     assert (done.accounts, done.gross, done.net, done.commission, done.pool) == (
@@ -249,6 +249,7 @@ def test_a_gross_beyond_64_bits_is_settled_as_nothing(house):
     house.mine(FARM, 2**32 - 1)
     found = house.settle()[FARM]
     assert (found.gross, found.net, found.work) == (0, 0, str((2**32 - 1) * ONE))
+    assert house.lost == [FARM]
     assert house.settlements.of_day(BTC, DAY).gross == 0
 
 
